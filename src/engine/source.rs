@@ -1,0 +1,159 @@
+//! How queries see stored points: the one reading interface of the engine.
+//!
+//! The query layer knows only this trait, so it can be tested on points in memory.
+
+use crate::model::{BucketId, FieldId, FieldType, SeriesId, SeriesKey, TimeRange, Values};
+use std::sync::Arc;
+
+/// One series that matched, with those of its fields that matched.
+#[derive(Debug, Clone)]
+pub struct SeriesInfo {
+    pub id: SeriesId,
+    pub key: SeriesKey,
+    pub fields: Vec<FieldInfo>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldInfo {
+    pub id: FieldId,
+    pub name: Arc<str>,
+    pub field_type: FieldType,
+}
+
+/// A condition on measurement, tags and field names. A tag that a series lacks compares as the empty
+/// string; `TagExists` tells the two apart (an empty tag value can't be written).
+#[derive(Debug, Clone)]
+pub enum SeriesPredicate {
+    All,
+    Measurement(TextMatch),
+    Tag(Box<str>, TextMatch),
+    TagExists(Box<str>),
+    /// On the field's name. Fields that fail it are left out; a series without fields left is left out.
+    Field(TextMatch),
+    And(Vec<SeriesPredicate>),
+    Or(Vec<SeriesPredicate>),
+    Not(Box<SeriesPredicate>),
+}
+
+#[derive(Debug, Clone)]
+pub enum TextMatch {
+    Equal(Box<str>),
+    NotEqual(Box<str>),
+    Regex(regex::Regex),
+    NotRegex(regex::Regex),
+}
+
+impl TextMatch {
+    pub fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Equal(wanted) => &**wanted == text,
+            Self::NotEqual(unwanted) => &**unwanted != text,
+            Self::Regex(regex) => regex.is_match(text),
+            Self::NotRegex(regex) => !regex.is_match(text),
+        }
+    }
+}
+
+impl SeriesPredicate {
+    /// `tags` sorted by key.
+    pub fn matches(&self, measurement: &str, tags: &[(&str, &str)], field: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Measurement(wanted) => wanted.matches(measurement),
+            Self::Tag(key, wanted) => wanted.matches(tag_value(tags, key).unwrap_or_default()),
+            Self::TagExists(key) => tag_value(tags, key).is_some(),
+            Self::Field(wanted) => wanted.matches(field),
+            Self::And(all) => all.iter().all(|part| part.matches(measurement, tags, field)),
+            Self::Or(any) => any.iter().any(|part| part.matches(measurement, tags, field)),
+            Self::Not(inner) => !inner.matches(measurement, tags, field),
+        }
+    }
+}
+
+fn tag_value<'a>(tags: &[(&'a str, &'a str)], key: &str) -> Option<&'a str> {
+    tags.binary_search_by(|(have, _)| (*have).cmp(key)).ok().and_then(|at| tags.get(at)).map(|t| t.1)
+}
+
+/// Points of one field of one series, times strictly rising.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Points {
+    pub times: Vec<i64>,
+    pub values: Values,
+}
+
+/// Summary of the points of one field of one series in one window; what block statistics can answer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WindowStats {
+    /// Index of the window in the `bounds` that were asked for.
+    pub window: usize,
+    pub count: u64,
+    pub first_time: i64,
+    pub last_time: i64,
+    /// As f64, i64 or u64 by the field's type; booleans and strings have only count and times.
+    pub sum: Number,
+    pub min: Number,
+    pub max: Number,
+    pub first: Number,
+    pub last: Number,
+    /// Time of the earliest point that has the value `min` / `max`.
+    pub min_time: i64,
+    pub max_time: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    Float(f64),
+    Integer(i64),
+    Unsigned(u64),
+    None,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("{0}")]
+    Storage(String),
+    #[error("the query was cancelled")]
+    Cancelled,
+}
+
+/// Which numbers of [`WindowStats`] a query needs. The less it asks, the more is answered from block
+/// statistics without decoding (`min_time`/`max_time` always need decoding unless stored).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatsNeeded {
+    pub extreme_times: bool,
+}
+
+/// Stored points, newest write wins, everything acknowledged before the call is seen.
+pub trait Source: Send + Sync {
+    /// Waits (at most `timeout`) until everything acknowledged before this call can be read.
+    fn wait_visible(&self, timeout: std::time::Duration) -> Result<(), SourceError>;
+
+    /// The series that have at least one matching field, ordered by measurement, then tag set (key
+    /// bytes order of the texts). `range` may be used to leave out series that surely have no points
+    /// in it; series without points in it may still be returned.
+    fn select(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+        range: TimeRange,
+    ) -> Result<Vec<SeriesInfo>, SourceError>;
+
+    /// All points of one field of one series in the range.
+    fn read(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+    ) -> Result<Points, SourceError>;
+
+    /// `bounds` are rising; window i is `bounds[i] <= t < bounds[i + 1]`. Empty windows are left out.
+    fn window_stats(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        bounds: &[i64],
+        needed: StatsNeeded,
+    ) -> Result<Vec<WindowStats>, SourceError>;
+}

@@ -1,0 +1,139 @@
+//! What a query runs with: its data, the buckets it may see, its deadline and its memory.
+
+use crate::engine::source::{Source, SourceError};
+use crate::model::{BucketId, OrgId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A bucket that the asker may read.
+#[derive(Debug, Clone)]
+pub struct VisibleBucket {
+    pub id: BucketId,
+    pub org: OrgId,
+    pub name: String,
+    /// 0: for ever.
+    pub retention_ns: i64,
+    pub shard_ns: i64,
+}
+
+/// A database and retention policy of InfluxQL, mapped to a bucket that the asker may read.
+#[derive(Debug, Clone)]
+pub struct VisiblePolicy {
+    pub database: String,
+    pub policy: String,
+    pub default: bool,
+    pub bucket: VisibleBucket,
+}
+
+/// The asker's view of the catalog: what it may not read does not exist for it.
+pub trait BucketLookup: Send + Sync {
+    fn buckets(&self) -> Vec<VisibleBucket>;
+    /// Stored and virtual mappings, ordered by database, then policy.
+    fn policies(&self) -> Vec<VisiblePolicy>;
+}
+
+/// What a query failed with. HTTP maps these to status codes.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The text is wrong, or asks for something that does not exist or is not supported: 400.
+    #[error("{0}")]
+    Invalid(String),
+    /// An unknown (or unreadable) bucket: 404.
+    #[error("{0}")]
+    NotFound(String),
+    /// Out of time: 503.
+    #[error("query timeout of {seconds} s reached; narrow the range or raise [query] timeout")]
+    Timeout { seconds: u64 },
+    /// Over the memory limit: 400, as InfluxDB answers.
+    #[error(
+        "query needs more than its memory limit of {limit_bytes} bytes; narrow it or raise [query] max-memory-bytes"
+    )]
+    Memory { limit_bytes: usize },
+    /// The client is gone.
+    #[error("query cancelled")]
+    Cancelled,
+    /// Our fault: 500.
+    #[error("{0}")]
+    Internal(String),
+    /// The client's side of the output failed.
+    #[error("output failed: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+impl From<SourceError> for QueryError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Cancelled => Self::Cancelled,
+            SourceError::Storage(text) => Self::Internal(text),
+        }
+    }
+}
+
+pub struct QueryContext {
+    pub source: Arc<dyn Source>,
+    pub lookup: Arc<dyn BucketLookup>,
+    /// Nanoseconds; `now()` of both languages unless the request says otherwise.
+    pub now_ns: i64,
+    pub timeout: Duration,
+    started: Instant,
+    memory_limit_bytes: usize,
+    memory_used_bytes: AtomicUsize,
+    cancelled: AtomicBool,
+}
+
+impl QueryContext {
+    pub fn new(
+        source: Arc<dyn Source>,
+        lookup: Arc<dyn BucketLookup>,
+        now_ns: i64,
+        timeout: Duration,
+        memory_limit_bytes: usize,
+    ) -> Self {
+        Self {
+            source,
+            lookup,
+            now_ns,
+            timeout,
+            started: Instant::now(),
+            memory_limit_bytes,
+            memory_used_bytes: AtomicUsize::new(0),
+            cancelled: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes the next [`check`](Self::check) fail.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// To be called once a batch of work (a series, a table, some thousand rows).
+    pub fn check(&self) -> Result<(), QueryError> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            return Err(QueryError::Cancelled);
+        }
+        if self.started.elapsed() > self.timeout {
+            return Err(QueryError::Timeout { seconds: self.timeout.as_secs() });
+        }
+        Ok(())
+    }
+
+    /// Time that is left before the deadline.
+    pub fn remaining(&self) -> Duration {
+        self.timeout.saturating_sub(self.started.elapsed())
+    }
+
+    /// Books memory that the query holds; fails over the limit.
+    pub fn take_memory(&self, bytes: usize) -> Result<(), QueryError> {
+        let used = self.memory_used_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if used > self.memory_limit_bytes {
+            return Err(QueryError::Memory { limit_bytes: self.memory_limit_bytes });
+        }
+        Ok(())
+    }
+
+    /// Gives back what [`take_memory`](Self::take_memory) booked.
+    pub fn give_memory(&self, bytes: usize) {
+        self.memory_used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
