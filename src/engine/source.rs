@@ -63,15 +63,22 @@ impl SeriesPredicate {
             Self::Tag(key, wanted) => wanted.matches(tag_value(tags, key).unwrap_or_default()),
             Self::TagExists(key) => tag_value(tags, key).is_some(),
             Self::Field(wanted) => wanted.matches(field),
-            Self::And(all) => all.iter().all(|part| part.matches(measurement, tags, field)),
-            Self::Or(any) => any.iter().any(|part| part.matches(measurement, tags, field)),
+            Self::And(all) => all
+                .iter()
+                .all(|part| part.matches(measurement, tags, field)),
+            Self::Or(any) => any
+                .iter()
+                .any(|part| part.matches(measurement, tags, field)),
             Self::Not(inner) => !inner.matches(measurement, tags, field),
         }
     }
 }
 
 fn tag_value<'a>(tags: &[(&'a str, &'a str)], key: &str) -> Option<&'a str> {
-    tags.binary_search_by(|(have, _)| (*have).cmp(key)).ok().and_then(|at| tags.get(at)).map(|t| t.1)
+    tags.binary_search_by(|(have, _)| (*have).cmp(key))
+        .ok()
+        .and_then(|at| tags.get(at))
+        .map(|t| t.1)
 }
 
 /// Points of one field of one series, times strictly rising.

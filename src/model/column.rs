@@ -21,7 +21,8 @@ impl StrColumn {
     /// A column holds at most 4 GiB of text; blocks and heads are cut long before.
     pub fn push(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
-        self.ends.push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        self.ends
+            .push(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
     }
 
     pub fn get(&self, index: usize) -> Option<&str> {
@@ -115,13 +116,23 @@ impl Values {
         let stop = stop.min(self.len());
         let start = start.min(stop);
         match self {
-            Self::Float(values) => Self::Float(values.get(start..stop).unwrap_or_default().to_vec()),
-            Self::Integer(values) => Self::Integer(values.get(start..stop).unwrap_or_default().to_vec()),
-            Self::Unsigned(values) => Self::Unsigned(values.get(start..stop).unwrap_or_default().to_vec()),
-            Self::Boolean(values) => Self::Boolean(values.get(start..stop).unwrap_or_default().to_vec()),
+            Self::Float(values) => {
+                Self::Float(values.get(start..stop).unwrap_or_default().to_vec())
+            }
+            Self::Integer(values) => {
+                Self::Integer(values.get(start..stop).unwrap_or_default().to_vec())
+            }
+            Self::Unsigned(values) => {
+                Self::Unsigned(values.get(start..stop).unwrap_or_default().to_vec())
+            }
+            Self::Boolean(values) => {
+                Self::Boolean(values.get(start..stop).unwrap_or_default().to_vec())
+            }
             Self::String(values) => {
                 let mut out = StrColumn::default();
-                (start..stop).filter_map(|index| values.get(index)).for_each(|text| out.push(text));
+                (start..stop)
+                    .filter_map(|index| values.get(index))
+                    .for_each(|text| out.push(text));
                 Self::String(out)
             }
         }

@@ -61,7 +61,10 @@ impl FromStr for Id {
         if !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(IdError::Invalid);
         }
-        u64::from_str_radix(text, 16).ok().and_then(Self::new).ok_or(IdError::Invalid)
+        u64::from_str_radix(text, 16)
+            .ok()
+            .and_then(Self::new)
+            .ok_or(IdError::Invalid)
     }
 }
 
@@ -100,6 +103,9 @@ mod tests {
         assert_eq!("ff".parse::<Id>(), Err(IdError::Length));
         assert_eq!("0000000000000000".parse::<Id>(), Err(IdError::Invalid));
         assert_eq!("+00000000000000f".parse::<Id>(), Err(IdError::Invalid));
-        assert_eq!(Id::new(255).map(|id| id.to_string()), Some("00000000000000ff".to_owned()));
+        assert_eq!(
+            Id::new(255).map(|id| id.to_string()),
+            Some("00000000000000ff".to_owned())
+        );
     }
 }

@@ -24,7 +24,11 @@ impl SeriesKey {
     /// `tags` must be sorted by key and unique.
     pub fn new<'a>(measurement: &str, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut bytes = Vec::with_capacity(64);
-        encode_series_key(measurement.as_bytes(), tags.into_iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())), &mut bytes);
+        encode_series_key(
+            measurement.as_bytes(),
+            tags.into_iter().map(|(k, v)| (k.as_bytes(), v.as_bytes())),
+            &mut bytes,
+        );
         Self(bytes.into())
     }
 
@@ -66,7 +70,11 @@ impl fmt::Debug for SeriesKey {
 }
 
 /// Appends the canonical bytes. `tags` must be sorted by key and unique.
-pub fn encode_series_key<'a>(measurement: &[u8], tags: impl Iterator<Item = (&'a [u8], &'a [u8])>, out: &mut Vec<u8>) {
+pub fn encode_series_key<'a>(
+    measurement: &[u8],
+    tags: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    out: &mut Vec<u8>,
+) {
     put_text(measurement, out);
     for (key, value) in tags {
         put_text(key, out);
@@ -126,7 +134,10 @@ mod tests {
     fn parts_come_back_as_they_went_in() {
         let long = "v".repeat(300);
         let key = SeriesKey::new("cpu", [("host", "a"), ("region", long.as_str())]);
-        assert_eq!(key.parts(), ("cpu", vec![("host", "a"), ("region", long.as_str())]));
+        assert_eq!(
+            key.parts(),
+            ("cpu", vec![("host", "a"), ("region", long.as_str())])
+        );
         assert_eq!(SeriesKey::from_bytes(key.as_bytes()), Ok(key));
     }
 

@@ -14,7 +14,10 @@ pub struct TimeRange {
 
 impl TimeRange {
     /// Everything that can be stored.
-    pub const ALL: Self = Self { start: TIME_MIN, stop: i64::MAX };
+    pub const ALL: Self = Self {
+        start: TIME_MIN,
+        stop: i64::MAX,
+    };
 
     pub const fn new(start: i64, stop: i64) -> Self {
         Self { start, stop }
@@ -31,7 +34,10 @@ impl TimeRange {
     /// The times both ranges hold.
     #[must_use]
     pub fn intersect(self, other: Self) -> Self {
-        Self { start: self.start.max(other.start), stop: self.stop.min(other.stop) }
+        Self {
+            start: self.start.max(other.start),
+            stop: self.stop.min(other.stop),
+        }
     }
 
     /// Whether any time in `first..=last` lies in the range.

@@ -14,7 +14,13 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    pub const ALL: [Self; 5] = [Self::Float, Self::Integer, Self::Unsigned, Self::Boolean, Self::String];
+    pub const ALL: [Self; 5] = [
+        Self::Float,
+        Self::Integer,
+        Self::Unsigned,
+        Self::Boolean,
+        Self::String,
+    ];
 
     pub const fn tag(self) -> u8 {
         self as u8

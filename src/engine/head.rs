@@ -1,0 +1,325 @@
+//! Points in memory, of one writer: appended by it alone, read by queries, frozen to be sealed.
+//!
+//! Rows that come in time order go to a series' ordered run; a row that is not newer than the newest
+//! goes to its late run, so that block statistics of the ordered part stay usable. A late row always wins
+//! over an ordered one of the same instant: an ordered row is newer than everything before it.
+
+use super::chunk::{self, CHUNK_ROWS, Chunk};
+use super::run::{Cell, RowsIn, Run, text_at};
+use crate::model::{BucketId, FieldType, SeriesId};
+use hashbrown::HashMap;
+use parking_lot::{RwLock, RwLockReadGuard};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Estimate of what a series costs in the head beyond its columns, bytes.
+const SERIES_BYTES: usize = 320;
+
+/// A series' points that are not sealed.
+#[derive(Debug, Default)]
+pub struct HeadSeries {
+    pub chunks: Vec<Arc<Chunk>>,
+    pub ordered: Run,
+    pub late: Run,
+    /// Newest time ever appended in order; `None` before the first.
+    last_time: Option<i64>,
+    /// End of the shard of the rows in `ordered`.
+    shard_end: i64,
+    shard_ns: i64,
+    /// `ordered` is encoded when it has so many rows: spread, so that series don't all do it at once.
+    cut_rows: usize,
+    chunk_bytes: usize,
+    bytes: usize,
+}
+
+pub type SeriesMap = HashMap<(BucketId, SeriesId), HeadSeries>;
+
+/// A head that takes no more rows and waits for its seal.
+pub struct Frozen {
+    pub series: SeriesMap,
+    /// Journal entries up to here are wholly in it or sealed before.
+    pub watermark: u64,
+    generation: AtomicU64,
+}
+
+impl Frozen {
+    pub fn next_generation(&self) -> u64 {
+        self.generation.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+#[derive(Default)]
+struct State {
+    live: SeriesMap,
+    frozen: Vec<Arc<Frozen>>,
+}
+
+pub struct Head {
+    state: RwLock<State>,
+    /// Raised by 2^32 with each freeze, so that what is frozen is older than what comes after.
+    generation: AtomicU64,
+    bytes: AtomicUsize,
+    frozen_bytes: AtomicUsize,
+    series: AtomicUsize,
+}
+
+impl Head {
+    /// `epoch` must be above those of all blocks there are.
+    pub fn new(epoch: u32) -> Self {
+        Self {
+            state: RwLock::default(),
+            generation: AtomicU64::new(u64::from(epoch) << 32),
+            bytes: AtomicUsize::new(0),
+            frozen_bytes: AtomicUsize::new(0),
+            series: AtomicUsize::new(0),
+        }
+    }
+
+    /// Epoch that a later start must exceed.
+    pub fn epoch(&self) -> u32 {
+        u32::try_from(self.generation.load(Ordering::Relaxed) >> 32).unwrap_or(u32::MAX)
+    }
+
+    /// Live bytes; what is frozen is not counted.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub fn frozen_bytes(&self) -> usize {
+        self.frozen_bytes.load(Ordering::Relaxed)
+    }
+
+    pub fn series_count(&self) -> usize {
+        self.series.load(Ordering::Relaxed)
+    }
+
+    /// Lets the writer append under one lock.
+    pub fn append<R>(&self, write: impl FnOnce(&mut Appender<'_>) -> R) -> R {
+        let mut state = self.state.write();
+        let mut appender = Appender {
+            live: &mut state.live,
+            generation: &self.generation,
+            grown: 0,
+            shrunk: 0,
+        };
+        let result = write(&mut appender);
+        let (grown, shrunk) = (appender.grown, appender.shrunk);
+        self.series.store(state.live.len(), Ordering::Relaxed);
+        self.bytes.fetch_add(grown, Ordering::Relaxed);
+        self.bytes.fetch_sub(shrunk, Ordering::Relaxed);
+        result
+    }
+
+    /// Turns everything live into a frozen head, O(1). `None` when there is nothing.
+    pub fn freeze(&self, watermark: u64) -> Option<Arc<Frozen>> {
+        let mut state = self.state.write();
+        if state.live.is_empty() {
+            return None;
+        }
+        let generation = self.generation.load(Ordering::Relaxed);
+        self.generation
+            .store(((generation >> 32) + 1) << 32, Ordering::Relaxed);
+        let frozen = Arc::new(Frozen {
+            series: std::mem::take(&mut state.live),
+            watermark,
+            generation: AtomicU64::new(generation),
+        });
+        state.frozen.push(Arc::clone(&frozen));
+        self.frozen_bytes
+            .fetch_add(self.bytes.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        self.series.store(0, Ordering::Relaxed);
+        Some(frozen)
+    }
+
+    /// Forgets a frozen head, whose blocks are committed now.
+    pub fn release(&self, frozen: &Arc<Frozen>) {
+        let mut state = self.state.write();
+        state.frozen.retain(|other| !Arc::ptr_eq(other, frozen));
+        if state.frozen.is_empty() {
+            self.frozen_bytes.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets a deleted bucket. Frozen heads must be sealed before.
+    pub fn forget_bucket(&self, bucket: BucketId) {
+        let mut state = self.state.write();
+        let mut freed = 0;
+        state.live.retain(|(owner, _), series| {
+            let keep = *owner != bucket;
+            freed += if keep { 0 } else { series.bytes };
+            keep
+        });
+        self.bytes.fetch_sub(freed, Ordering::Relaxed);
+        self.series.store(state.live.len(), Ordering::Relaxed);
+    }
+
+    pub fn read(&self) -> HeadView<'_> {
+        HeadView {
+            state: self.state.read(),
+            generation: &self.generation,
+        }
+    }
+}
+
+/// What a query sees of the head while it holds the read lock.
+pub struct HeadView<'a> {
+    state: RwLockReadGuard<'a, State>,
+    generation: &'a AtomicU64,
+}
+
+impl HeadView<'_> {
+    /// The series' parts from oldest to newest, each with the generation that its runs will get.
+    pub fn series(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+    ) -> impl Iterator<Item = (&HeadSeries, u64)> {
+        let frozen = self.state.frozen.iter().filter_map(move |frozen| {
+            let found = frozen.series.get(&(bucket, series))?;
+            // Above all its chunks, below everything appended after the freeze.
+            Some((
+                found,
+                frozen.generation.load(Ordering::Relaxed) | 0xffff_ffff,
+            ))
+        });
+        let live = self.state.live.get(&(bucket, series));
+        frozen
+            .chain(live.map(|found| (found, self.generation.load(Ordering::Relaxed) | 0xffff_ffff)))
+    }
+}
+
+/// The writer's hand on its head.
+pub struct Appender<'a> {
+    live: &'a mut SeriesMap,
+    generation: &'a AtomicU64,
+    grown: usize,
+    shrunk: usize,
+}
+
+impl Appender<'_> {
+    pub fn append(&mut self, bucket: BucketId, series: SeriesId, shard_ns: i64, rows: &RowsIn<'_>) {
+        let generation = self.generation;
+        let entry = self
+            .live
+            .entry((bucket, series))
+            .or_insert_with(|| HeadSeries {
+                cut_rows: CHUNK_ROWS / 2
+                    + (series.0 as usize).wrapping_mul(0x9e37) % (CHUNK_ROWS / 2),
+                ..HeadSeries::default()
+            });
+        let before = entry.bytes;
+        entry.shard_ns = shard_ns;
+        entry.append(rows, &|| generation.fetch_add(1, Ordering::Relaxed));
+        entry.bytes = entry.heap_bytes();
+        self.grown += entry.bytes.saturating_sub(before);
+        self.shrunk += before.saturating_sub(entry.bytes);
+    }
+}
+
+impl HeadSeries {
+    pub fn shard_ns(&self) -> i64 {
+        self.shard_ns
+    }
+
+    fn heap_bytes(&self) -> usize {
+        SERIES_BYTES + self.chunk_bytes + self.ordered.heap_bytes() + self.late.heap_bytes()
+    }
+
+    fn append(&mut self, rows: &RowsIn<'_>, next_generation: &dyn Fn() -> u64) {
+        if !self.append_ordered_piece(rows) {
+            for row in 0..rows.times.len() {
+                self.append_row(rows, row, next_generation);
+            }
+        }
+        if self.ordered.len() >= self.cut_rows {
+            self.cut_ordered(next_generation);
+            self.cut_rows = CHUNK_ROWS;
+        }
+        if self.late.len() >= CHUNK_ROWS {
+            let late = std::mem::take(&mut self.late);
+            self.encode(&late, next_generation);
+        }
+    }
+
+    /// The usual case, column by column: rows that rise, follow what is there and stay in its shard.
+    fn append_ordered_piece(&mut self, rows: &RowsIn<'_>) -> bool {
+        let (Some(&first), Some(&last)) = (rows.times.first(), rows.times.last()) else {
+            return true;
+        };
+        if self.last_time.is_some_and(|newest| first <= newest)
+            || !rows.times.is_sorted_by(|a, b| a < b)
+        {
+            return false;
+        }
+        if self.ordered.is_empty() {
+            self.shard_end = chunk::shard_of(first, self.shard_ns).1;
+        }
+        if last >= self.shard_end || self.ordered.len() + rows.times.len() > CHUNK_ROWS * 2 {
+            return false;
+        }
+        self.ordered.extend_ordered(rows);
+        self.last_time = Some(last);
+        true
+    }
+
+    fn append_row(&mut self, rows: &RowsIn<'_>, row: usize, next_generation: &dyn Fn() -> u64) {
+        let Some(&time) = rows.times.get(row) else {
+            return;
+        };
+        if self.last_time.is_some_and(|newest| time <= newest) {
+            push_row(&mut self.late, rows, row, time);
+            if self.late.len() >= CHUNK_ROWS {
+                let late = std::mem::take(&mut self.late);
+                self.encode(&late, next_generation);
+            }
+            return;
+        }
+        if !self.ordered.is_empty() && (time >= self.shard_end || self.ordered.len() >= CHUNK_ROWS)
+        {
+            self.cut_ordered(next_generation);
+        }
+        if self.ordered.is_empty() {
+            self.shard_end = chunk::shard_of(time, self.shard_ns).1;
+        }
+        push_row(&mut self.ordered, rows, row, time);
+        self.last_time = Some(time);
+    }
+
+    fn cut_ordered(&mut self, next_generation: &dyn Fn() -> u64) {
+        let mut ordered = std::mem::take(&mut self.ordered);
+        self.encode(&ordered, next_generation);
+        // Keeps the room: the series is a busy one.
+        ordered.clear();
+        self.ordered = ordered;
+    }
+
+    fn encode(&mut self, run: &Run, next_generation: &dyn Fn() -> u64) {
+        let mut chunks = Vec::new();
+        chunk::encode_run(run, self.shard_ns, next_generation, &mut chunks);
+        self.chunk_bytes += chunks.iter().map(Chunk::heap_bytes).sum::<usize>();
+        self.chunks.extend(chunks.into_iter().map(Arc::new));
+    }
+}
+
+fn push_row(run: &mut Run, rows: &RowsIn<'_>, row: usize, time: i64) {
+    let places: Vec<usize> = rows
+        .columns
+        .iter()
+        .map(|c| run.column_for(c.field, c.field_type))
+        .collect();
+    let start = rows.starts.get(row).copied().unwrap_or_default() as usize;
+    let cells = rows.columns.iter().zip(places).map(|(column, place)| {
+        let bits = rows
+            .values
+            .get(start + column.at as usize)
+            .copied()
+            .unwrap_or_default();
+        let cell = if column.field_type == FieldType::String {
+            Cell::Text(text_at(rows.strings, bits))
+        } else {
+            Cell::Bits(bits)
+        };
+        (place, cell)
+    });
+    run.push_row(time, cells);
+}

@@ -1,0 +1,21 @@
+//! Points in memory and in blocks: appending, sealing, reading.
+//!
+//! ```text
+//! writer ──append──▶ head (runs, then encoded chunks)  ──freeze──▶ frozen head ──seal──▶ blocks family
+//!                      ▲                                              ▲                       ▲
+//!                      └──────────────── scan: newest write wins ─────┴───────────────────────┘
+//! ```
+//! One [`head::Head`] belongs to each writer. Readers take short read locks on it; they look at the head
+//! first and at the blocks afterwards, so a seal that happens in between shows points twice (which
+//! merging removes) and never hides one.
+
+pub mod block;
+pub mod chunk;
+pub mod codec;
+pub mod head;
+pub mod merge;
+pub mod run;
+pub mod scan;
+pub mod seal;
+pub mod shards;
+pub mod source;

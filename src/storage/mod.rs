@@ -1,0 +1,14 @@
+//! RocksDB under typed names: which column families there are, how their keys and values are laid out,
+//! and one small wrapper that is the only user of the rocksdb crate.
+//!
+//! Nothing above this module sees a byte of a key; nothing in it knows what a query or a request is.
+
+pub mod error;
+pub mod families;
+pub mod keys;
+pub mod meta_store;
+pub mod postings;
+pub mod rocks;
+
+pub use error::StorageError;
+pub use rocks::{Store, StoreOptions, SyncMode, WriteGroup};
