@@ -20,7 +20,7 @@
 
 mod stats;
 
-pub use stats::BlockStats;
+pub use stats::{BlockStats, of as stats_of_values};
 
 use super::codec::{
     COUNT_MAX, CodecError, Effort, Reader, common_unit, decode_bool_into, decode_i64_into,
@@ -51,7 +51,9 @@ pub struct BlockInput<'a> {
 pub enum TimeColumn<'a> {
     Inline,
     /// Into the shared time block; `presence` says which of its rows the field has, `None` all.
-    Shared { presence: Option<&'a [bool]> },
+    Shared {
+        presence: Option<&'a [bool]>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,12 +96,19 @@ impl BlockHeader {
         let head = reader.byte()?;
         check_version(head)?;
         let tag = head & LOW_THREE;
-        let field_type = FieldType::from_tag(tag)
-            .ok_or(CodecError::UnknownTag { at: 0, what: "field type", tag })?;
+        let field_type = FieldType::from_tag(tag).ok_or(CodecError::UnknownTag {
+            at: 0,
+            what: "field type",
+            tag,
+        })?;
         let second = reader.byte()?;
         let exponent = second & LOW_FIVE;
         if exponent > EXPONENT_MAX {
-            return Err(CodecError::UnknownTag { at: 1, what: "time unit", tag: exponent });
+            return Err(CodecError::UnknownTag {
+                at: 1,
+                what: "time unit",
+                tag: exponent,
+            });
         }
         let count = reader.length(COUNT_MAX, "count of rows")?;
         let mut header = Self {
@@ -154,12 +163,15 @@ impl BlockHeader {
 fn check_version(head: u8) -> Result<(), CodecError> {
     match head >> VERSION_SHIFT {
         VERSION => Ok(()),
-        tag => Err(CodecError::UnknownTag { at: 0, what: "block format version", tag }),
+        tag => Err(CodecError::UnknownTag {
+            at: 0,
+            what: "block format version",
+            tag,
+        }),
     }
 }
 
-/// Appends a block. Times and values that are not as many or don't rise are the caller's mistake; the
-/// block is cut to the shorter.
+/// Appends a block. The caller owes what [`BlockInput`] says: a block of other points can't be read.
 pub fn encode_block(input: &BlockInput<'_>, times: TimeColumn<'_>, out: &mut Vec<u8>) {
     debug_assert_eq!(input.times.len(), input.values.len());
     debug_assert!(input.times.is_sorted_by(|a, b| a < b));
@@ -184,7 +196,12 @@ pub fn encode_block(input: &BlockInput<'_>, times: TimeColumn<'_>, out: &mut Vec
             let offsets: Vec<i64> = input.times.iter().map(offset).collect();
             put_sized(out, |column| encode_i64(&offsets, Effort::Small, column));
         }
-        (TimePlace::SharedPresence, TimeColumn::Shared { presence: Some(presence) }) => {
+        (
+            TimePlace::SharedPresence,
+            TimeColumn::Shared {
+                presence: Some(presence),
+            },
+        ) => {
             put_sized(out, |column| encode_bool(presence, Effort::Small, column));
         }
         _ => {}
@@ -231,8 +248,10 @@ pub fn decode_block_times(bytes: &[u8], shared: Option<&[i64]>) -> Result<Vec<i6
             inline_times(&header, &mut reader).map_err(|error| error.shifted(at))
         }
         TimePlace::Shared | TimePlace::SharedPresence => {
-            let shared = shared
-                .ok_or(CodecError::Invalid { at, what: "times are shared and were not given" })?;
+            let shared = shared.ok_or(CodecError::Invalid {
+                at,
+                what: "times are shared and were not given",
+            })?;
             let times = if header.place == TimePlace::Shared {
                 shared.to_vec()
             } else {
@@ -246,18 +265,24 @@ pub fn decode_block_times(bytes: &[u8], shared: Option<&[i64]>) -> Result<Vec<i6
 }
 
 fn regular_times(header: &BlockHeader) -> Vec<i64> {
-    let span = header.last_time.wrapping_sub(header.first_time).cast_unsigned();
+    let span = header
+        .last_time
+        .wrapping_sub(header.first_time)
+        .cast_unsigned();
     let step = span / (header.count as u64 - 1).max(1);
-    regular(header.first_time, step.cast_signed()).take(header.count).collect()
+    regular(header.first_time, step.cast_signed())
+        .take(header.count)
+        .collect()
 }
 
 fn inline_times(header: &BlockHeader, reader: &mut Reader<'_>) -> Result<Vec<i64>, CodecError> {
     let at = reader.position();
     let mut times = Vec::new();
-    decode_i64_into(sized(reader)?, header.count, &mut times)
-        .map_err(|error| error.shifted(at))?;
+    decode_i64_into(sized(reader)?, header.count, &mut times).map_err(|error| error.shifted(at))?;
     for time in &mut times {
-        *time = header.first_time.wrapping_add(time.wrapping_mul(header.unit));
+        *time = header
+            .first_time
+            .wrapping_add(time.wrapping_mul(header.unit));
     }
     check_times(header, &times)?;
     Ok(times)
@@ -266,19 +291,23 @@ fn inline_times(header: &BlockHeader, reader: &mut Reader<'_>) -> Result<Vec<i64
 fn present_times(shared: &[i64], reader: &mut Reader<'_>) -> Result<Vec<i64>, CodecError> {
     let mut presence = Vec::new();
     decode_bool_into(sized(reader)?, shared.len(), &mut presence)?;
-    let present = shared.iter().zip(&presence).filter(|(_, present)| **present);
+    let present = shared
+        .iter()
+        .zip(&presence)
+        .filter(|(_, present)| **present);
     Ok(present.map(|(time, _)| *time).collect())
 }
 
 /// Whether decoded times are those that the header announced.
 fn check_times(header: &BlockHeader, times: &[i64]) -> Result<(), CodecError> {
     let ends = (times.first().copied(), times.last().copied());
-    if times.len() == header.count
-        && ends == (Some(header.first_time), Some(header.last_time))
-    {
+    if times.len() == header.count && ends == (Some(header.first_time), Some(header.last_time)) {
         return Ok(());
     }
-    Err(CodecError::Invalid { at: header.columns_at, what: "times that the header contradicts" })
+    Err(CodecError::Invalid {
+        at: header.columns_at,
+        what: "times that the header contradicts",
+    })
 }
 
 /// A column behind its size.
@@ -296,8 +325,7 @@ pub fn decode_block_values(bytes: &[u8]) -> Result<Values, CodecError> {
         sized(&mut reader)?;
     }
     let at = reader.position();
-    decode_values(header.field_type, reader.rest(), header.count)
-        .map_err(|error| error.shifted(at))
+    decode_values(header.field_type, reader.rest(), header.count).map_err(|error| error.shifted(at))
 }
 
 /// Appends a time block: the times that several fields of one series share.
@@ -315,3 +343,6 @@ pub fn decode_time_block(bytes: &[u8]) -> Result<Vec<i64>, CodecError> {
     let at = reader.position();
     decode_times(reader.rest(), count).map_err(|error| error.shifted(at))
 }
+
+#[cfg(test)]
+mod tests;

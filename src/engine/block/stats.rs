@@ -53,12 +53,9 @@ impl StatsForm {
     pub fn of(stats: &BlockStats) -> Self {
         match (stats.min, stats.max, stats.first, stats.last) {
             (Number::Integer(_) | Number::Unsigned(_), ..) => Self::Integers,
-            (
-                Number::Float(min),
-                Number::Float(max),
-                Number::Float(first),
-                Number::Float(last),
-            ) => decimal_form([min, max, first, last]),
+            (Number::Float(min), Number::Float(max), Number::Float(first), Number::Float(last)) => {
+                decimal_form([min, max, first, last])
+            }
             _ => Self::None,
         }
     }
@@ -79,7 +76,13 @@ impl StatsForm {
             1 => Self::Integers,
             2 => Self::Doubles,
             3 => Self::Decimals { places: 0 },
-            tag => return Err(CodecError::UnknownTag { at: 1, what: "form of statistics", tag }),
+            tag => {
+                return Err(CodecError::UnknownTag {
+                    at: 1,
+                    what: "form of statistics",
+                    tag,
+                });
+            }
         })
     }
 }
@@ -87,7 +90,11 @@ impl StatsForm {
 /// Decimals when that is shorter than 40 bytes, which few places promise.
 fn decimal_form(numbers: [f64; 4]) -> StatsForm {
     const PLACES_MAX: usize = 6;
-    let exact = |power: &f64| numbers.iter().all(|&number| scaled(number, *power).is_some());
+    let exact = |power: &f64| {
+        numbers
+            .iter()
+            .all(|&number| scaled(number, *power).is_some())
+    };
     let places = POWERS_OF_TEN.iter().take(PLACES_MAX + 1).position(exact);
     match places.map(u8::try_from) {
         Some(Ok(places)) => StatsForm::Decimals { places },
@@ -120,7 +127,12 @@ fn fold<T: Copy + PartialOrd>(
         min = if value < min { value } else { min };
         max = if value > max { value } else { max };
     }
-    let row_of = |wanted: T| values.iter().position(|&value| value == wanted).unwrap_or_default();
+    let row_of = |wanted: T| {
+        values
+            .iter()
+            .position(|&value| value == wanted)
+            .unwrap_or_default()
+    };
     BlockStats {
         min: number(min),
         max: number(max),
@@ -189,17 +201,29 @@ const fn double(number: Number) -> f64 {
 }
 
 fn write_decimals(stats: &BlockStats, places: u8, count: usize, out: &mut Vec<u8>) {
-    let power = POWERS_OF_TEN.get(usize::from(places)).copied().unwrap_or(1.0);
+    let power = POWERS_OF_TEN
+        .get(usize::from(places))
+        .copied()
+        .unwrap_or(1.0);
     out.push(places);
-    let bits = |number| scaled(double(number), power).unwrap_or_default().cast_unsigned();
+    let bits = |number| {
+        scaled(double(number), power)
+            .unwrap_or_default()
+            .cast_unsigned()
+    };
     let mut whole = whole(stats, bits);
     let sum = double(stats.sum);
     // A sum is a few roundings off; one that is too large to scale is saturated and far off.
-    #[expect(clippy::cast_possible_truncation, reason = "saturates, which the next number mends")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates, which the next number mends"
+    )]
     let nearest = (sum * power).round() as i64;
     whole.sum = nearest.cast_unsigned();
     write_whole(&whole, true, count, out);
-    let off = sum.to_bits().wrapping_sub(unscaled(nearest, power).to_bits());
+    let off = sum
+        .to_bits()
+        .wrapping_sub(unscaled(nearest, power).to_bits());
     put_signed(off.cast_signed(), out);
 }
 
@@ -214,7 +238,10 @@ fn write_whole(whole: &Whole, signed: bool, count: usize, out: &mut Vec<u8>) {
     if range == 0 {
         return;
     }
-    put_varint(whole.sum.wrapping_sub(whole.min.wrapping_mul(count as u64)), out);
+    put_varint(
+        whole.sum.wrapping_sub(whole.min.wrapping_mul(count as u64)),
+        out,
+    );
     put_varint(whole.first.wrapping_sub(whole.min), out);
     put_varint(whole.last.wrapping_sub(whole.min), out);
     put_varint(whole.min_row as u64, out);
@@ -222,11 +249,22 @@ fn write_whole(whole: &Whole, signed: bool, count: usize, out: &mut Vec<u8>) {
 }
 
 fn read_whole(signed: bool, count: usize, reader: &mut Reader<'_>) -> Result<Whole, CodecError> {
-    let min = if signed { reader.signed()?.cast_unsigned() } else { reader.varint()? };
+    let min = if signed {
+        reader.signed()?.cast_unsigned()
+    } else {
+        reader.varint()?
+    };
     let range = reader.varint()?;
     let least = min.wrapping_mul(count as u64);
-    let mut whole =
-        Whole { min, max: min.wrapping_add(range), sum: least, first: min, last: min, min_row: 0, max_row: 0 };
+    let mut whole = Whole {
+        min,
+        max: min.wrapping_add(range),
+        sum: least,
+        first: min,
+        last: min,
+        min_row: 0,
+        max_row: 0,
+    };
     if range != 0 {
         whole.sum = least.wrapping_add(reader.varint()?);
         whole.first = min.wrapping_add(reader.varint()?);
@@ -253,12 +291,16 @@ pub fn read(
             let whole = read_whole(true, count, reader)?;
             Ok(numbers(&whole, |bits| Number::Integer(bits.cast_signed())))
         }
-        (StatsForm::Integers, FieldType::Unsigned) => {
-            Ok(numbers(&read_whole(false, count, reader)?, Number::Unsigned))
-        }
+        (StatsForm::Integers, FieldType::Unsigned) => Ok(numbers(
+            &read_whole(false, count, reader)?,
+            Number::Unsigned,
+        )),
         (StatsForm::Doubles, FieldType::Float) => read_doubles(count, reader),
         (StatsForm::Decimals { .. }, FieldType::Float) => read_decimals(count, reader),
-        _ => Err(CodecError::Invalid { at: 1, what: "statistics of another type" }),
+        _ => Err(CodecError::Invalid {
+            at: 1,
+            what: "statistics of another type",
+        }),
     }
 }
 
@@ -275,20 +317,37 @@ fn numbers(whole: &Whole, number: impl Fn(u64) -> Number) -> BlockStats {
 }
 
 fn read_doubles(count: usize, reader: &mut Reader<'_>) -> Result<BlockStats, CodecError> {
-    let mut next = || reader.u64_le().map(|bits| Number::Float(f64::from_bits(bits)));
+    let mut next = || {
+        reader
+            .u64_le()
+            .map(|bits| Number::Float(f64::from_bits(bits)))
+    };
     let (min, max, sum, first, last) = (next()?, next()?, next()?, next()?, next()?);
     let (min_row, max_row) = (row(count, reader)?, row(count, reader)?);
-    Ok(BlockStats { min, max, sum, first, last, min_row, max_row })
+    Ok(BlockStats {
+        min,
+        max,
+        sum,
+        first,
+        last,
+        min_row,
+        max_row,
+    })
 }
 
 fn read_decimals(count: usize, reader: &mut Reader<'_>) -> Result<BlockStats, CodecError> {
     let at = reader.position();
     let places = reader.byte()?;
     let power = POWERS_OF_TEN.get(usize::from(places)).copied();
-    let power = power.ok_or(CodecError::UnknownTag { at, what: "scale", tag: places })?;
+    let power = power.ok_or(CodecError::UnknownTag {
+        at,
+        what: "scale",
+        tag: places,
+    })?;
     let whole = read_whole(true, count, reader)?;
-    let mut stats =
-        numbers(&whole, |bits| Number::Float(unscaled(bits.cast_signed(), power)));
+    let mut stats = numbers(&whole, |bits| {
+        Number::Float(unscaled(bits.cast_signed(), power))
+    });
     let nearest = double(stats.sum).to_bits();
     let off = reader.signed()?.cast_unsigned();
     stats.sum = Number::Float(f64::from_bits(nearest.wrapping_add(off)));

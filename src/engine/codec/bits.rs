@@ -9,7 +9,11 @@ pub const fn width_of(value: u64) -> u32 {
 }
 
 pub const fn mask(width: u32) -> u64 {
-    if width >= u64::BITS { u64::MAX } else { (1 << width) - 1 }
+    if width >= u64::BITS {
+        u64::MAX
+    } else {
+        (1 << width) - 1
+    }
 }
 
 /// Bytes that `count` numbers of `width` bits take.
@@ -30,7 +34,11 @@ pub fn pack(values: &[u64], width: u32, out: &mut Vec<u8>) {
             out.extend_from_slice(&held.to_le_bytes());
             fill -= u64::BITS;
             // What did not fit; a shift by the whole width would be too far.
-            held = if fill == 0 { 0 } else { value >> (width - fill) };
+            held = if fill == 0 {
+                0
+            } else {
+                value >> (width - fill)
+            };
         }
     }
     let tail = (fill as usize).div_ceil(8);
@@ -44,7 +52,9 @@ pub fn load(bytes: &[u8], at: usize) -> u64 {
         return u64::from_le_bytes(eight);
     }
     let tail = bytes.get(at..).unwrap_or_default();
-    tail.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+    tail.iter()
+        .rev()
+        .fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
 /// Unpacks `count` numbers, calling `each` for them in order.
@@ -68,7 +78,9 @@ pub fn unpack(
         for _ in 0..count {
             let (at, shift) = (position >> 3, position & 7);
             let low = load(bytes, at) >> shift;
-            let high = bytes.get(at + 8).map_or(0, |&byte| u64::from(byte) << (8 - shift) << 56);
+            let high = bytes
+                .get(at + 8)
+                .map_or(0, |&byte| u64::from(byte) << (8 - shift) << 56);
             each((low | if shift == 0 { 0 } else { high }) & mask);
             position += width as usize;
         }

@@ -18,21 +18,34 @@ const TAG_RUNS_FROM_TRUE: u8 = 4;
 /// Appends a column. Both efforts write the same.
 pub fn encode_bool(values: &[bool], _effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
-    let changes = values.windows(2).filter(|pair| pair.first() != pair.last()).count();
+    let changes = values
+        .windows(2)
+        .filter(|pair| pair.first() != pair.last())
+        .count();
     if changes == 0 {
         out.push(if first { TAG_TRUE } else { TAG_FALSE });
         return;
     }
     // A run costs a byte or two.
     if changes * 2 + 1 < values.len().div_ceil(8) {
-        out.push(if first { TAG_RUNS_FROM_TRUE } else { TAG_RUNS_FROM_FALSE });
+        out.push(if first {
+            TAG_RUNS_FROM_TRUE
+        } else {
+            TAG_RUNS_FROM_FALSE
+        });
         put_varint(changes as u64 + 1, out);
         let mut runs = values.chunk_by(|a, b| a == b).map(<[bool]>::len);
-        runs.by_ref().take(changes).for_each(|length| put_varint(length as u64, out));
+        runs.by_ref()
+            .take(changes)
+            .for_each(|length| put_varint(length as u64, out));
         return;
     }
     out.push(TAG_BITS);
-    let bits = |byte: &[bool]| byte.iter().rev().fold(0, |bits, &bit| bits << 1 | u8::from(bit));
+    let bits = |byte: &[bool]| {
+        byte.iter()
+            .rev()
+            .fold(0, |bits, &bit| bits << 1 | u8::from(bit))
+    };
     out.extend(values.chunks(8).map(bits));
 }
 
@@ -59,13 +72,21 @@ pub(super) fn decode_from(
         TAG_FALSE | TAG_TRUE => out.resize(out.len() + count, tag == TAG_TRUE),
         TAG_BITS => {
             let bytes = reader.take(count.div_ceil(8))?;
-            let bits = bytes.iter().flat_map(|&byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
+            let bits = bytes
+                .iter()
+                .flat_map(|&byte| (0..8).map(move |bit| byte >> bit & 1 == 1));
             out.extend(bits.take(count));
         }
         TAG_RUNS_FROM_FALSE | TAG_RUNS_FROM_TRUE => {
             decode_runs(reader, tag == TAG_RUNS_FROM_TRUE, count, out)?;
         }
-        _ => return Err(CodecError::UnknownTag { at, what: "boolean codec", tag }),
+        _ => {
+            return Err(CodecError::UnknownTag {
+                at,
+                what: "boolean codec",
+                tag,
+            });
+        }
     }
     Ok(())
 }

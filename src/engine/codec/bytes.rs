@@ -27,7 +27,10 @@ impl<'a> Reader<'a> {
 
     pub fn byte(&mut self) -> Result<u8, CodecError> {
         let byte = self.bytes.get(self.at).copied();
-        let byte = byte.ok_or(CodecError::CutOff { at: self.at, missing: 1 })?;
+        let byte = byte.ok_or(CodecError::CutOff {
+            at: self.at,
+            missing: 1,
+        })?;
         self.at += 1;
         Ok(byte)
     }
@@ -61,14 +64,20 @@ impl<'a> Reader<'a> {
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
             if shift == 63 && byte > 1 {
-                return Err(CodecError::Invalid { at: start, what: "varint above 64 bits" });
+                return Err(CodecError::Invalid {
+                    at: start,
+                    what: "varint above 64 bits",
+                });
             }
             value |= u64::from(byte & 0x7f) << shift;
             if byte < 0x80 {
                 return Ok(value);
             }
         }
-        Err(CodecError::Invalid { at: start, what: "varint longer than ten bytes" })
+        Err(CodecError::Invalid {
+            at: start,
+            what: "varint longer than ten bytes",
+        })
     }
 
     /// A varint that counts or measures something and may be `max` at most.
@@ -77,7 +86,12 @@ impl<'a> Reader<'a> {
         let value = self.varint()?;
         match usize::try_from(value) {
             Ok(length) if length <= max => Ok(length),
-            _ => Err(CodecError::TooLarge { at, what, value, max: max as u64 }),
+            _ => Err(CodecError::TooLarge {
+                at,
+                what,
+                value,
+                max: max as u64,
+            }),
         }
     }
 
@@ -106,7 +120,6 @@ pub const fn unzigzag(value: u64) -> i64 {
 /// Seven bits a byte, low ones first, the top bit says that more follow.
 pub fn put_varint(mut value: u64, out: &mut Vec<u8>) {
     while value >= 0x80 {
-        #[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
     }
@@ -145,7 +158,10 @@ mod tests {
             assert_eq!(zigzag(unzigzag(value)), value);
         }
         let overlong = [0xff; 9].into_iter().chain([2]).collect::<Vec<u8>>();
-        assert!(matches!(Reader::new(&overlong).varint(), Err(CodecError::Invalid { at: 0, .. })));
+        assert!(matches!(
+            Reader::new(&overlong).varint(),
+            Err(CodecError::Invalid { at: 0, .. })
+        ));
         assert_eq!(
             Reader::new(&[0x80]).varint(),
             Err(CodecError::CutOff { at: 1, missing: 1 })

@@ -17,8 +17,9 @@ const TAG_RAW: u8 = 1;
 const TAG_DECIMAL: u8 = 2;
 
 /// Powers of ten that are exact doubles, as far as scaling goes.
-pub const POWERS_OF_TEN: [f64; 16] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+pub const POWERS_OF_TEN: [f64; 16] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+];
 
 /// Adding it to a double below 2^51 leaves the nearest integer in the low bits.
 const ROUND: f64 = 6_755_399_441_055_744.0;
@@ -28,7 +29,10 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 pub fn scaled(value: f64, power: f64) -> Option<i64> {
     let shifted = value * power + ROUND;
     let whole = shifted - ROUND;
-    let integer = shifted.to_bits().wrapping_sub(ROUND.to_bits()).cast_signed();
+    let integer = shifted
+        .to_bits()
+        .wrapping_sub(ROUND.to_bits())
+        .cast_signed();
     let exact = (whole / power).to_bits() == value.to_bits();
     // Beyond 2^51 the trick fails; the comparison of `whole` would still hold.
     (exact && integer.unsigned_abs() < 1 << 51).then_some(integer)
@@ -45,7 +49,10 @@ pub fn unscaled(integer: i64, power: f64) -> f64 {
 /// Appends a column.
 pub fn encode_f64(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
-    if values.iter().all(|value| value.to_bits() == first.to_bits()) {
+    if values
+        .iter()
+        .all(|value| value.to_bits() == first.to_bits())
+    {
         out.push(TAG_CONSTANT);
         out.extend_from_slice(&first.to_bits().to_le_bytes());
         return;
@@ -58,7 +65,11 @@ pub fn encode_f64(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     }
     out.truncate(mark);
     out.push(TAG_RAW);
-    out.extend(values.iter().flat_map(|value| value.to_bits().to_le_bytes()));
+    out.extend(
+        values
+            .iter()
+            .flat_map(|value| value.to_bits().to_le_bytes()),
+    );
 }
 
 /// Decimal places that suffice for a sample.
@@ -73,7 +84,9 @@ fn places(values: &[f64]) -> Option<u8> {
 }
 
 fn encode_decimal(values: &[f64], places: u8, effort: Effort, out: &mut Vec<u8>) -> bool {
-    let Some(&power) = POWERS_OF_TEN.get(usize::from(places)) else { return false };
+    let Some(&power) = POWERS_OF_TEN.get(usize::from(places)) else {
+        return false;
+    };
     let mut integers = Vec::with_capacity(values.len());
     for &value in values {
         match scaled(value, power) {
@@ -109,12 +122,22 @@ pub fn decode_f64_into(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result
             let at = reader.position();
             let places = reader.byte()?;
             let power = POWERS_OF_TEN.get(usize::from(places)).copied();
-            let power = power.ok_or(CodecError::UnknownTag { at, what: "scale", tag: places })?;
+            let power = power.ok_or(CodecError::UnknownTag {
+                at,
+                what: "scale",
+                tag: places,
+            })?;
             let mut integers = Vec::new();
             int::decode_from(&mut reader, count, &mut integers)?;
             out.extend(integers.iter().map(|&integer| unscaled(integer, power)));
         }
-        _ => return Err(CodecError::UnknownTag { at: 0, what: "float codec", tag }),
+        _ => {
+            return Err(CodecError::UnknownTag {
+                at: 0,
+                what: "float codec",
+                tag,
+            });
+        }
     }
     reader.finish()
 }

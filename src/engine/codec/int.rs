@@ -75,7 +75,11 @@ pub(super) fn decode_from(
             Ok(())
         }
         TAG_PACKED => decode_packed(reader, tag >> ORDER_SHIFT, count, out),
-        _ => Err(CodecError::UnknownTag { at, what: "integer codec", tag }),
+        _ => Err(CodecError::UnknownTag {
+            at,
+            what: "integer codec",
+            tag,
+        }),
     }
 }
 
@@ -94,10 +98,17 @@ fn decode_packed(
         let width = reader.byte()?;
         if u32::from(width) > u64::BITS {
             let value = u64::from(width);
-            return Err(CodecError::TooLarge { at, what: "width", value, max: 64 });
+            return Err(CodecError::TooLarge {
+                at,
+                what: "width",
+                value,
+                max: 64,
+            });
         }
         let size = left.min(GROUP);
-        unpack(reader, size, u32::from(width), |residual| out.push(residuals.restore(residual)))?;
+        unpack(reader, size, u32::from(width), |residual| {
+            out.push(residuals.restore(residual))
+        })?;
         left -= size;
     }
     Ok(())
@@ -114,7 +125,12 @@ struct Residuals {
 impl Residuals {
     /// Writes the start. The column has more values than its order.
     fn start(values: &[i64], order: u8, out: &mut Vec<u8>) -> Self {
-        let mut this = Self { order, base: 0, value: 0, delta: 0 };
+        let mut this = Self {
+            order,
+            base: 0,
+            value: 0,
+            delta: 0,
+        };
         let at = |index: usize| values.get(index).copied().unwrap_or_default();
         match order {
             0 => {
@@ -165,7 +181,12 @@ impl Residuals {
         out: &mut Vec<i64>,
     ) -> Result<Self, CodecError> {
         let at = reader.position();
-        let mut this = Self { order, base: 0, value: 0, delta: 0 };
+        let mut this = Self {
+            order,
+            base: 0,
+            value: 0,
+            delta: 0,
+        };
         match order {
             0 => this.base = reader.signed()?,
             1 => {
@@ -179,7 +200,12 @@ impl Residuals {
                 out.push(first);
                 out.push(this.value);
             }
-            _ => return Err(CodecError::Invalid { at, what: "impossible order of differences" }),
+            _ => {
+                return Err(CodecError::Invalid {
+                    at,
+                    what: "impossible order of differences",
+                });
+            }
         }
         Ok(this)
     }

@@ -49,13 +49,26 @@ pub enum CodecError {
     #[error("{extra} bytes too many from byte {at}")]
     Trailing { at: usize, extra: usize },
     #[error("unknown {what} {tag} at byte {at}")]
-    UnknownTag { at: usize, what: &'static str, tag: u8 },
+    UnknownTag {
+        at: usize,
+        what: &'static str,
+        tag: u8,
+    },
     #[error("{what} at byte {at} is {value}, at most {max} is possible")]
-    TooLarge { at: usize, what: &'static str, value: u64, max: u64 },
+    TooLarge {
+        at: usize,
+        what: &'static str,
+        value: u64,
+        max: u64,
+    },
     #[error("{what} at byte {at}")]
     Invalid { at: usize, what: &'static str },
     #[error("{library} can't decode what begins at byte {at}: {reason}")]
-    Library { at: usize, library: &'static str, reason: String },
+    Library {
+        at: usize,
+        library: &'static str,
+        reason: String,
+    },
     #[error("{count} values asked for, a column has {COUNT_MAX} at most")]
     Count { count: usize },
 }
@@ -106,5 +119,12 @@ pub fn decode_values(
 }
 
 fn check_count(count: usize) -> Result<(), CodecError> {
-    if count > COUNT_MAX { Err(CodecError::Count { count }) } else { Ok(()) }
+    if count > COUNT_MAX {
+        Err(CodecError::Count { count })
+    } else {
+        Ok(())
+    }
 }
+
+#[cfg(test)]
+pub mod tests;

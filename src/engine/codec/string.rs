@@ -43,10 +43,17 @@ fn encode_plain(values: &StrColumn, effort: Effort, out: &mut Vec<u8>) {
     let tag_at = out.len();
     out.push(TAG_PLAIN);
     let starts = std::iter::once(&0).chain(&values.ends);
-    let lengths: Vec<i64> =
-        values.ends.iter().zip(starts).map(|(end, start)| i64::from(end.wrapping_sub(*start))).collect();
+    let lengths: Vec<i64> = values
+        .ends
+        .iter()
+        .zip(starts)
+        .map(|(end, start)| i64::from(end.wrapping_sub(*start)))
+        .collect();
     put_sized(out, |out| int::encode_i64(&lengths, effort, out));
-    let text = values.ends.last().and_then(|&end| values.bytes.get(..end as usize));
+    let text = values
+        .ends
+        .last()
+        .and_then(|&end| values.bytes.get(..end as usize));
     let text = text.unwrap_or_default();
     put_varint(text.len() as u64, out);
     if effort == Effort::Small
@@ -110,11 +117,19 @@ pub fn decode_strings(bytes: &[u8], count: usize) -> Result<StrColumn, CodecErro
     out.ends.reserve_exact(count);
     let mut size = 0_usize;
     for index in indexes {
-        let text = usize::try_from(index).ok().and_then(|index| distinct.get(index));
-        let text = text.ok_or(CodecError::Invalid { at, what: "index beyond the dictionary" })?;
+        let text = usize::try_from(index)
+            .ok()
+            .and_then(|index| distinct.get(index));
+        let text = text.ok_or(CodecError::Invalid {
+            at,
+            what: "index beyond the dictionary",
+        })?;
         size += text.len();
         if size > TEXT_BYTES_MAX {
-            return Err(CodecError::Invalid { at, what: "text above 4 GiB" });
+            return Err(CodecError::Invalid {
+                at,
+                what: "text above 4 GiB",
+            });
         }
         out.push(text);
     }
@@ -133,10 +148,18 @@ fn sized_integers(reader: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Cod
 fn decode_plain(tag: u8, reader: &mut Reader<'_>, count: usize) -> Result<StrColumn, CodecError> {
     let tag_at = reader.position().saturating_sub(1);
     if tag & !COMPRESSED != TAG_PLAIN {
-        return Err(CodecError::UnknownTag { at: tag_at, what: "string codec", tag });
+        return Err(CodecError::UnknownTag {
+            at: tag_at,
+            what: "string codec",
+            tag,
+        });
     }
     let lengths_at = reader.position();
-    let lengths = if count == 0 { Vec::new() } else { sized_integers(reader, count)? };
+    let lengths = if count == 0 {
+        Vec::new()
+    } else {
+        sized_integers(reader, count)?
+    };
     let size = reader.length(TEXT_BYTES_MAX, "size of text")?;
     let at = reader.position();
     let bytes = if tag & COMPRESSED == 0 {
@@ -145,7 +168,10 @@ fn decode_plain(tag: u8, reader: &mut Reader<'_>, count: usize) -> Result<StrCol
         decompress(reader.rest(), size, at)?
     };
     reader.finish()?;
-    let mut out = StrColumn { ends: Vec::with_capacity(count), bytes };
+    let mut out = StrColumn {
+        ends: Vec::with_capacity(count),
+        bytes,
+    };
     let mut end = 0_u64;
     for length in lengths {
         let text_start = end;
@@ -155,12 +181,18 @@ fn decode_plain(tag: u8, reader: &mut Reader<'_>, count: usize) -> Result<StrCol
             .zip(usize::try_from(end).ok())
             .and_then(|(start, end)| out.bytes.get(start..end));
         if text.is_none_or(|text| std::str::from_utf8(text).is_err()) {
-            return Err(CodecError::Invalid { at: lengths_at, what: "string that is no text" });
+            return Err(CodecError::Invalid {
+                at: lengths_at,
+                what: "string that is no text",
+            });
         }
         out.ends.push(u32::try_from(end).unwrap_or(u32::MAX));
     }
     if end != out.bytes.len() as u64 {
-        return Err(CodecError::Invalid { at, what: "text longer than its strings" });
+        return Err(CodecError::Invalid {
+            at,
+            what: "text longer than its strings",
+        });
     }
     Ok(out)
 }
@@ -168,8 +200,11 @@ fn decode_plain(tag: u8, reader: &mut Reader<'_>, count: usize) -> Result<StrCol
 /// A frame gives what its own bytes can give and no more than `size`.
 fn decompress(frame: &[u8], size: usize, at: usize) -> Result<Vec<u8>, CodecError> {
     use std::io::Read as _;
-    let library =
-        |reason: String| CodecError::Library { at, library: "zstd", reason };
+    let library = |reason: String| CodecError::Library {
+        at,
+        library: "zstd",
+        reason,
+    };
     let mut decoder =
         zstd::stream::read::Decoder::with_buffer(frame).map_err(|e| library(e.to_string()))?;
     let mut text = Vec::new();

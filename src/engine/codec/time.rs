@@ -42,13 +42,19 @@ pub fn decode_times(bytes: &[u8], count: usize) -> Result<Vec<i64>, CodecError> 
     let head = reader.byte()?;
     let exponent = head & !REGULAR;
     if exponent > EXPONENT_MAX {
-        return Err(CodecError::UnknownTag { at: 0, what: "time unit", tag: exponent });
+        return Err(CodecError::UnknownTag {
+            at: 0,
+            what: "time unit",
+            tag: exponent,
+        });
     }
     let unit = 10_i64.pow(u32::from(exponent));
     if head & REGULAR == 0 {
         int::decode_from(&mut reader, count, &mut times)?;
         if unit != 1 {
-            times.iter_mut().for_each(|time| *time = time.wrapping_mul(unit));
+            times
+                .iter_mut()
+                .for_each(|time| *time = time.wrapping_mul(unit));
         }
     } else {
         let first = reader.signed()?.wrapping_mul(unit);
@@ -67,7 +73,9 @@ pub fn regular(first: i64, step: i64) -> impl Iterator<Item = i64> {
 
 /// The distance of neighbours, when it is always the same.
 pub fn regular_step(times: &[i64]) -> Option<i64> {
-    let [first, second, ..] = *times else { return Some(0) };
+    let [first, second, ..] = *times else {
+        return Some(0);
+    };
     let step = second.checked_sub(first)?;
     let same = |pair: &[i64]| matches!(*pair, [a, b] if b.wrapping_sub(a) == step);
     times.windows(2).all(same).then_some(step)
