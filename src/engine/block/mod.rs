@@ -20,7 +20,7 @@
 
 mod stats;
 
-pub use stats::{BlockStats, of as stats_of_values};
+pub use stats::BlockStats;
 
 use super::codec::{
     COUNT_MAX, CodecError, Effort, Reader, common_unit, decode_bool_into, decode_i64_into,
@@ -160,6 +160,17 @@ impl BlockHeader {
     }
 }
 
+/// Statistics of all of a column.
+pub fn stats_of_values(values: &Values) -> BlockStats {
+    stats_of_rows(values, 0..values.len())
+}
+
+/// Statistics of some rows of a column, row numbers from the first of these. Rows that the column does
+/// not have give [`BlockStats::NONE`].
+pub fn stats_of_rows(values: &Values, rows: std::ops::Range<usize>) -> BlockStats {
+    stats::of(values, rows)
+}
+
 fn check_version(head: u8) -> Result<(), CodecError> {
     match head >> VERSION_SHIFT {
         VERSION => Ok(()),
@@ -182,7 +193,7 @@ pub fn encode_block(input: &BlockInput<'_>, times: TimeColumn<'_>, out: &mut Vec
     };
     let (exponent, unit) = common_unit(input.times);
     let place = place_of(input.times, times);
-    let stats = stats::of(input.values);
+    let stats = stats_of_values(input.values);
     let form = StatsForm::of(&stats);
     out.push(VERSION << VERSION_SHIFT | (place as u8) << PLACE_SHIFT | field_type.tag());
     out.push(form.bits() << FORM_SHIFT | exponent);

@@ -13,6 +13,7 @@ use crate::engine::codec::{
 };
 use crate::engine::source::Number;
 use crate::model::{FieldType, Values};
+use std::ops::Range;
 
 /// Booleans and strings have [`Number::None`] everywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,22 +103,28 @@ fn decimal_form(numbers: [f64; 4]) -> StatsForm {
     }
 }
 
-/// Computes the statistics of a column.
-pub fn of(values: &Values) -> BlockStats {
+/// Computes the statistics of some rows of a column.
+pub fn of(values: &Values, rows: Range<usize>) -> BlockStats {
     match values {
-        Values::Float(values) => fold(values, 0.0, |sum, value| sum + value, Number::Float),
-        Values::Integer(values) => fold(values, 0, i64::wrapping_add, Number::Integer),
-        Values::Unsigned(values) => fold(values, 0, u64::wrapping_add, Number::Unsigned),
+        Values::Float(values) => fold(
+            values.get(rows),
+            0.0,
+            |sum, value| sum + value,
+            Number::Float,
+        ),
+        Values::Integer(values) => fold(values.get(rows), 0, i64::wrapping_add, Number::Integer),
+        Values::Unsigned(values) => fold(values.get(rows), 0, u64::wrapping_add, Number::Unsigned),
         Values::Boolean(_) | Values::String(_) => BlockStats::NONE,
     }
 }
 
 fn fold<T: Copy + PartialOrd>(
-    values: &[T],
+    values: Option<&[T]>,
     zero: T,
     add: impl Fn(T, T) -> T,
     number: impl Fn(T) -> Number,
 ) -> BlockStats {
+    let values = values.unwrap_or_default();
     let (Some(&first), Some(&last)) = (values.first(), values.last()) else {
         return BlockStats::NONE;
     };

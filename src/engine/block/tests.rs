@@ -56,7 +56,7 @@ proptest! {
         prop_assert_eq!(decode_block_times(&bytes, None), Ok(times));
         prop_assert!(same(&decode_block_values(&bytes).unwrap(), &values));
         if !holds_nan(&values) {
-            let (stored, computed) = (header.stats(), stats::of(&values));
+            let (stored, computed) = (header.stats(), stats_of_values(&values));
             for (a, b) in [
                 (stored.min, computed.min),
                 (stored.max, computed.max),

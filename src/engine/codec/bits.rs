@@ -78,14 +78,96 @@ pub fn unpack(
         for _ in 0..count {
             let (at, shift) = (position >> 3, position & 7);
             let low = load(bytes, at) >> shift;
+            // Shifted out entirely when the eight bytes were enough.
             let high = bytes
                 .get(at + 8)
                 .map_or(0, |&byte| u64::from(byte) << (8 - shift) << 56);
-            each((low | if shift == 0 { 0 } else { high }) & mask);
+            each((low | high) & mask);
             position += width as usize;
         }
     }
     Ok(())
+}
+
+/// Appends numbers of any width bit after bit, low bits first.
+pub struct BitWriter<'a> {
+    out: &'a mut Vec<u8>,
+    held: u64,
+    /// Bits held, fewer than 32 between calls.
+    fill: u32,
+}
+
+impl<'a> BitWriter<'a> {
+    pub const fn new(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            out,
+            held: 0,
+            fill: 0,
+        }
+    }
+
+    /// `value` needs `width` bits at most, which is 32 at most.
+    #[inline]
+    pub fn put(&mut self, value: u64, width: u32) {
+        debug_assert!(width <= 32 && value <= mask(width));
+        self.held |= value << self.fill;
+        self.fill += width;
+        if self.fill >= 32 {
+            #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+            self.out
+                .extend_from_slice(&(self.held as u32).to_le_bytes());
+            self.held >>= 32;
+            self.fill -= 32;
+        }
+    }
+
+    /// Like [`Self::put`] for any width.
+    #[inline]
+    pub fn put_wide(&mut self, value: u64, width: u32) {
+        if width <= 32 {
+            self.put(value, width);
+        } else {
+            self.put(value & mask(32), 32);
+            self.put(value >> 32, width - 32);
+        }
+    }
+
+    /// Fills the byte with zeros; the next bit begins a new one.
+    pub fn pad(&mut self) {
+        let bytes = (self.fill as usize).div_ceil(8);
+        self.out
+            .extend_from_slice(self.held.to_le_bytes().get(..bytes).unwrap_or_default());
+        (self.held, self.fill) = (0, 0);
+    }
+}
+
+/// Reads numbers of any width up to 56 bits.
+pub struct BitReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// `None` when the bytes don't have so many bits any more.
+    pub fn take(&mut self, width: u32) -> Option<u64> {
+        debug_assert!(width <= 56);
+        let end = self.at + width as usize;
+        if end > self.bytes.len() * 8 {
+            return None;
+        }
+        let value = load(self.bytes, self.at >> 3) >> (self.at & 7) & mask(width);
+        self.at = end;
+        Some(value)
+    }
+
+    /// The bytes after the one that was begun.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at.div_ceil(8)..).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

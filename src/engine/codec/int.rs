@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! constant   tag, value
-//! packed     tag, start (order many values), base, groups
+//! packed     tag, start, groups
+//! coded      tag, start, entropy coded residuals (see [`super::ans`]), to the end
+//! start      order 0: base; otherwise the first value, and the first difference for order 2
 //! group      width (1 byte), 64 residuals of that width (the last group has fewer)
 //! ```
 //! The tag's bits 5 and 6 are the *order*: 0 codes the values themselves, 1 their differences, 2 the
@@ -10,12 +12,13 @@
 //! unsigned for order 0 (base is the smallest value) and zigzag otherwise. All arithmetic wraps, so every
 //! column of 64-bit numbers comes back, unsigned ones as the signed ones with the same bits.
 
-use super::bits::{pack, unpack, width_of};
+use super::bits::{pack, packed_len, unpack, width_of};
 use super::bytes::{Reader, put_signed, unzigzag, zigzag};
-use super::{CodecError, Effort, check_count};
+use super::{CodecError, Effort, ans, check_count};
 
 const TAG_CONSTANT: u8 = 0;
 const TAG_PACKED: u8 = 1;
+const TAG_CODED: u8 = 2;
 
 const TAG_BITS: u8 = 0x1f;
 const ORDER_SHIFT: u32 = 5;
@@ -31,15 +34,44 @@ pub fn encode_i64(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
         put_signed(first, out);
         return;
     }
-    let _ = effort;
     let order = choose_order(values);
-    out.push(TAG_PACKED | order << ORDER_SHIFT);
-    let mut residuals = Residuals::start(values, order, out);
+    match effort {
+        Effort::Fast => {
+            out.push(TAG_PACKED | order << ORDER_SHIFT);
+            let mut residuals = Residuals::start(values, order, out);
+            put_groups(residuals.rest(values), |&value| residuals.next(value), out);
+        }
+        Effort::Small => encode_small(values, order, out),
+    }
+}
+
+/// Entropy coded, or packed where that is not larger.
+fn encode_small(values: &[i64], order: u8, out: &mut Vec<u8>) {
+    let tag_at = out.len();
+    out.push(TAG_CODED | order << ORDER_SHIFT);
+    let mut state = Residuals::start(values, order, out);
+    let residuals: Vec<u64> = state
+        .rest(values)
+        .iter()
+        .map(|&value| state.next(value))
+        .collect();
+    let plan = ans::Plan::new(&residuals);
+    if plan.bits < groups_bits(&residuals) {
+        ans::encode(&plan, &residuals, out);
+        return;
+    }
+    if let Some(tag) = out.get_mut(tag_at) {
+        *tag = TAG_PACKED | order << ORDER_SHIFT;
+    }
+    put_groups(&residuals, |&residual| residual, out);
+}
+
+fn put_groups<T>(values: &[T], mut residual: impl FnMut(&T) -> u64, out: &mut Vec<u8>) {
     let mut group = [0_u64; GROUP];
-    for chunk in residuals.rest(values).chunks(GROUP) {
+    for chunk in values.chunks(GROUP) {
         let mut all = 0;
-        for (slot, &value) in group.iter_mut().zip(chunk) {
-            *slot = residuals.next(value);
+        for (slot, value) in group.iter_mut().zip(chunk) {
+            *slot = residual(value);
             all |= *slot;
         }
         let width = width_of(all);
@@ -47,6 +79,15 @@ pub fn encode_i64(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
         out.push(width as u8);
         pack(group.get(..chunk.len()).unwrap_or_default(), width, out);
     }
+}
+
+/// What [`put_groups`] will write.
+fn groups_bits(residuals: &[u64]) -> usize {
+    let group = |chunk: &[u64]| {
+        let width = width_of(chunk.iter().fold(0, |all, residual| all | residual));
+        8 + 8 * packed_len(chunk.len(), width)
+    };
+    residuals.chunks(GROUP).map(group).sum()
 }
 
 /// Reads a column and appends its `count` values.
@@ -75,6 +116,15 @@ pub(super) fn decode_from(
             Ok(())
         }
         TAG_PACKED => decode_packed(reader, tag >> ORDER_SHIFT, count, out),
+        TAG_CODED => {
+            let order = tag >> ORDER_SHIFT;
+            let mut residuals = Residuals::read(reader, order, count, out)?;
+            let left = count.saturating_sub(usize::from(order));
+            out.reserve(left);
+            ans::decode(reader, left, |residual| {
+                out.push(residuals.restore(residual))
+            })
+        }
         _ => Err(CodecError::UnknownTag {
             at,
             what: "integer codec",

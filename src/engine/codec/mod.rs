@@ -11,6 +11,7 @@
 //! One decoder reads both. Decoding checks every length against the bytes that are there and the count
 //! it was asked for: damaged bytes give an error or other values, never a panic nor a huge allocation.
 
+mod ans;
 mod bits;
 mod boolean;
 mod bytes;

@@ -1,0 +1,497 @@
+//! Entropy coding of residuals: the frequent ones get fewer bits, down to fractions of one.
+//!
+//! A residual is cut into a *token*, which is entropy coded, and raw low bits, which have no structure
+//! worth modelling. With the column's `shift`, the token of `u` tells `q = u >> shift` when that is below
+//! 16; otherwise it tells the bit length of `q` and the bit after its leading one. Tokens are coded by
+//! tabled asymmetric numeral systems (tANS) with two interleaved states.
+//!
+//! ```text
+//! byte        log2 of the table size - 5 (bits 6-7), shift (bits 0-5)
+//! bits        frequency of each token, until they add up to the table size; padded to a byte
+//! bits        for each value from the last to the first: raw bits, then what its token pushed out of
+//!             the state; then both states, a one bit, zeros to the end of the byte. To the end.
+//! ```
+//! The bits are read backwards, so values come out first to last. Both states end where the encoder
+//! began, which shows most damage.
+
+use super::CodecError;
+use super::bits::{BitReader, BitWriter, load, mask, width_of};
+use super::bytes::Reader;
+
+/// Tokens below this stand for one quotient each.
+const DIRECT: u64 = 16;
+/// Bits of the smallest quotient that is not direct.
+const DIRECT_BITS: u32 = 5;
+/// Two tokens for each bit length from 5 to 64.
+const TOKENS: usize = 16 + 2 * 60;
+
+const LOG_MIN: u32 = 5;
+const LOG_MAX: u32 = 8;
+const STATES_MAX: usize = 1 << LOG_MAX;
+
+/// Runs of absent tokens are counted in this many bits.
+const RUN_BITS: u32 = 3;
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "below TOKENS")]
+fn token_of(residual: u64, shift: u32) -> u8 {
+    let quotient = residual >> shift;
+    if quotient < DIRECT {
+        return quotient as u8;
+    }
+    let length = width_of(quotient);
+    let second = (quotient >> (length - 2) & 1) as u32;
+    (DIRECT as u32 + 2 * (length - DIRECT_BITS) + second) as u8
+}
+
+/// The smallest residual of a token, and how many raw bits tell which one it is. `None` for a token that
+/// no 64-bit residual has.
+fn token_range(token: usize, shift: u32) -> Option<(u64, u32)> {
+    let token = token as u64;
+    if token < DIRECT {
+        let fits = width_of(token) + shift <= u64::BITS;
+        return fits.then(|| (token << shift, shift));
+    }
+    let (pair, second) = ((token - DIRECT) >> 1, (token - DIRECT) & 1);
+    let length = u32::try_from(pair).ok()? + DIRECT_BITS;
+    let fits = length + shift <= u64::BITS;
+    fits.then(|| ((2 | second) << (length - 2 + shift), length - 2 + shift))
+}
+
+/// How a column's residuals will be coded.
+pub struct Plan {
+    shift: u32,
+    log: u32,
+    frequencies: Frequencies,
+    tokens: Vec<u8>,
+    /// Size of the coded column in bits, nearly.
+    pub bits: usize,
+}
+
+type Frequencies = [u16; TOKENS];
+
+impl Plan {
+    /// Looks at all residuals. There must be at least one.
+    #[expect(clippy::indexing_slicing, reason = "tokens are below TOKENS")]
+    pub fn new(residuals: &[u64]) -> Self {
+        let shift = choose_shift(residuals);
+        let mut counts = [[0_u32; TOKENS]; 2];
+        let mut tokens = Vec::with_capacity(residuals.len());
+        // Two sets of counters, so that equal neighbours don't wait for each other.
+        tokens.extend(residuals.iter().map(|&residual| token_of(residual, shift)));
+        for pair in tokens.chunks(2) {
+            counts[0][usize::from(pair[0])] += 1;
+            if let Some(&second) = pair.get(1) {
+                counts[1][usize::from(second)] += 1;
+            }
+        }
+        let [mut sums, others] = counts;
+        sums.iter_mut()
+            .zip(others)
+            .for_each(|(sum, other)| *sum += other);
+        let log = table_log(&sums, residuals.len());
+        let frequencies = normalize(&sums, residuals.len(), log);
+        let mut plan = Self {
+            shift,
+            log,
+            frequencies,
+            tokens,
+            bits: 0,
+        };
+        plan.bits = plan.estimate(&sums);
+        plan
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an estimate"
+    )]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn estimate(&self, counts: &[u32; TOKENS]) -> usize {
+        let mut bits = 40.0_f32;
+        for (token, (&count, &frequency)) in counts.iter().zip(&self.frequencies).enumerate() {
+            if count == 0 {
+                continue;
+            }
+            let raw = token_range(token, self.shift).map_or(0, |(_, raw)| raw);
+            let coded = self.log as f32 - f32::from(frequency).log2();
+            bits += count as f32 * (raw as f32 + coded) + 4.0;
+        }
+        bits as usize
+    }
+}
+
+/// Larger tables are more exact and dearer to write; each token that occurs needs a state.
+fn table_log(counts: &[u32; TOKENS], total: usize) -> u32 {
+    let distinct = counts.iter().filter(|&&count| count > 0).count();
+    match (total, distinct) {
+        (0..64, 0..16) => 6,
+        (0..200, 0..32) => 7,
+        _ => LOG_MAX,
+    }
+}
+
+/// The shift that leaves a typical residual a quotient of two or three: finer tokens cost more table
+/// than they save.
+fn choose_shift(residuals: &[u64]) -> u32 {
+    const SAMPLE: usize = 63;
+    let step = (residuals.len() / SAMPLE).max(1);
+    let mut sample = [0_u64; SAMPLE];
+    let mut taken = 0;
+    for (slot, &residual) in sample.iter_mut().zip(residuals.iter().step_by(step)) {
+        *slot = residual;
+        taken += 1;
+    }
+    let Some(sample) = sample.get_mut(..taken) else {
+        return 0;
+    };
+    if sample.is_empty() {
+        return 0;
+    }
+    let (_, median, _) = sample.select_nth_unstable(taken / 2);
+    width_of(*median).saturating_sub(2)
+}
+
+/// Frequencies that add up to 2^log, at least 1 for each token that occurs.
+#[expect(clippy::cast_possible_truncation, reason = "at most 2^log")]
+fn normalize(counts: &[u32; TOKENS], total: usize, log: u32) -> Frequencies {
+    let mut frequencies = [0_u16; TOKENS];
+    let size = 1_u32 << log;
+    let mut given = 0_u32;
+    for (frequency, &count) in frequencies.iter_mut().zip(counts) {
+        if count > 0 {
+            let share = (u64::from(count) << log) + total as u64 / 2;
+            *frequency = (share / total as u64).max(1) as u16;
+            given += u32::from(*frequency);
+        }
+    }
+    // What rounding left over or took too much is settled where it hurts least: at the largest.
+    while given != size {
+        let Some(largest) = frequencies.iter_mut().max() else {
+            break;
+        };
+        if given < size {
+            *largest += (size - given) as u16;
+            given = size;
+        } else {
+            let less = (given - size).min(u32::from(*largest) / 4).max(1);
+            *largest -= less as u16;
+            given -= less;
+        }
+    }
+    frequencies
+}
+
+/// Which token each state stands for: tokens as often as their frequency, well mixed.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "positions are masked to the table size"
+)]
+#[expect(clippy::cast_possible_truncation, reason = "tokens are below TOKENS")]
+fn spread(frequencies: &Frequencies, log: u32) -> [u8; STATES_MAX] {
+    let mut states = [0_u8; STATES_MAX];
+    let size = 1_usize << log;
+    // Odd, so that every state is visited once.
+    let step = (size >> 1) + (size >> 3) + 3;
+    let mut at = 0;
+    for (token, &frequency) in frequencies.iter().enumerate() {
+        for _ in 0..frequency {
+            states[at & (STATES_MAX - 1)] = token as u8;
+            at = (at + step) & (size - 1);
+        }
+    }
+    states
+}
+
+/// Bits that a state pushes out for a token, and the state that follows.
+struct EncodeTable {
+    tokens: [(u32, i32); TOKENS],
+    next: [u16; STATES_MAX],
+}
+
+impl EncodeTable {
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "frequencies add up to the table size"
+    )]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "states are below 2 * STATES_MAX"
+    )]
+    fn new(frequencies: &Frequencies, log: u32) -> Self {
+        let states = spread(frequencies, log);
+        let size = 1_u32 << log;
+        let mut table = Self {
+            tokens: [(0, 0); TOKENS],
+            next: [0; STATES_MAX],
+        };
+        let mut starts = [0_u16; TOKENS];
+        let mut start = 0_u16;
+        for (token, &frequency) in frequencies.iter().enumerate() {
+            starts[token] = start;
+            let (before, wide) = (i32::from(start), u32::from(frequency));
+            table.tokens[token] = match wide {
+                0 => (0, 0),
+                1 => ((log << 16) - size, before - 1),
+                _ => {
+                    let most = log + 1 - width_of(u64::from(wide - 1));
+                    (
+                        (most << 16).wrapping_sub(wide << most),
+                        before - i32::from(frequency),
+                    )
+                }
+            };
+            start += frequency;
+        }
+        for (state, &token) in states.iter().enumerate().take(size as usize) {
+            let place = &mut starts[usize::from(token)];
+            table.next[usize::from(*place)] = size as u16 + state as u16;
+            *place += 1;
+        }
+        table
+    }
+
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "tokens are below TOKENS; the place is masked"
+    )]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "the table makes places that are not negative"
+    )]
+    fn push(&self, state: &mut u32, token: u8, out: &mut BitWriter<'_>) {
+        let (bits, places) = self.tokens[usize::from(token)];
+        let width = state.wrapping_add(bits) >> 16;
+        out.put(u64::from(*state) & mask(width), width);
+        let place = (*state >> width).wrapping_add_signed(places) as usize;
+        *state = u32::from(self.next[place & (STATES_MAX - 1)]);
+    }
+}
+
+/// Appends the residuals of which the plan was made.
+pub fn encode(plan: &Plan, residuals: &[u64], out: &mut Vec<u8>) {
+    #[expect(clippy::cast_possible_truncation, reason = "a shift is below 64")]
+    out.push(((plan.log - LOG_MIN) as u8) << 6 | plan.shift as u8);
+    out.reserve(plan.bits / 8 + 16);
+    let mut writer = BitWriter::new(out);
+    put_frequencies(&plan.frequencies, plan.log, &mut writer);
+    writer.pad();
+    let table = EncodeTable::new(&plan.frequencies, plan.log);
+    let mut states = [1_u32 << plan.log; 2];
+    let mut raw_bits = [0_u8; TOKENS];
+    for (token, raw) in raw_bits.iter_mut().enumerate() {
+        #[expect(clippy::cast_possible_truncation, reason = "below 64")]
+        let bits = token_range(token, plan.shift).map_or(0, |(_, bits)| bits) as u8;
+        *raw = bits;
+    }
+    let [even, odd] = &mut states;
+    let mut push = |state: &mut u32, residual: u64, token: u8| {
+        let raw = raw_bits
+            .get(usize::from(token))
+            .copied()
+            .unwrap_or_default();
+        let raw = u32::from(raw);
+        if raw > 0 {
+            writer.put_wide(residual & mask(raw), raw);
+        }
+        table.push(state, token, &mut writer);
+    };
+    let mut pairs = residuals.chunks_exact(2).zip(plan.tokens.chunks_exact(2));
+    if let ([last], [token]) = (
+        residuals.chunks_exact(2).remainder(),
+        plan.tokens.chunks_exact(2).remainder(),
+    ) {
+        push(even, *last, *token);
+    }
+    while let Some((&[first, second], &[first_token, second_token])) =
+        pairs.next_back().map(|(r, t)| (r, t)).and_then(as_pairs)
+    {
+        push(odd, second, second_token);
+        push(even, first, first_token);
+    }
+    let [even, odd] = states;
+    for state in [odd, even] {
+        writer.put(u64::from(state) & mask(plan.log), plan.log);
+    }
+    writer.put(1, 1);
+    writer.pad();
+}
+
+fn as_pairs<'a>((a, b): (&'a [u64], &'a [u8])) -> Option<(&'a [u64; 2], &'a [u8; 2])> {
+    Some((a.try_into().ok()?, b.try_into().ok()?))
+}
+
+fn put_frequencies(frequencies: &Frequencies, log: u32, out: &mut BitWriter<'_>) {
+    let mut left = 1_u64 << log;
+    let mut rest = frequencies.iter().copied().map(u64::from);
+    while left > 0 {
+        let frequency = rest.next().unwrap_or_default();
+        out.put(frequency, width_of(left));
+        left -= frequency;
+        if frequency > 0 {
+            continue;
+        }
+        loop {
+            let zeros = rest.clone().take_while(|&f| f == 0).count().min(7);
+            out.put(zeros as u64, RUN_BITS);
+            rest.by_ref().take(zeros).for_each(drop);
+            if zeros < 7 {
+                break;
+            }
+        }
+    }
+}
+
+fn read_frequencies(log: u32, bits: &mut BitReader<'_>) -> Option<Frequencies> {
+    let mut frequencies = [0_u16; TOKENS];
+    let mut left = 1_u64 << log;
+    let mut token = 0;
+    while left > 0 {
+        let frequency = bits.take(width_of(left))?;
+        left = left.checked_sub(frequency)?;
+        *frequencies.get_mut(token)? = u16::try_from(frequency).ok()?;
+        token += 1;
+        if frequency > 0 {
+            continue;
+        }
+        loop {
+            let zeros = bits.take(RUN_BITS)?;
+            token += usize::try_from(zeros).ok()?;
+            if zeros < 7 {
+                break;
+            }
+        }
+    }
+    Some(frequencies)
+}
+
+/// What a state means to the decoder.
+#[derive(Clone, Copy, Default)]
+struct Decode {
+    /// Smallest residual of the state's token.
+    least: u64,
+    /// Raw bits of the token.
+    raw: u8,
+    /// Bits to take into the next state.
+    width: u8,
+    /// The next state when these bits are zeros.
+    next: u8,
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "tokens are below TOKENS, states below STATES_MAX"
+)]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "states are below STATES_MAX"
+)]
+fn decode_table(frequencies: &Frequencies, log: u32, shift: u32) -> Option<[Decode; STATES_MAX]> {
+    let mut ranges = [(0_u64, 0_u8); TOKENS];
+    for (token, &frequency) in frequencies.iter().enumerate() {
+        if frequency > 0 {
+            let (least, raw) = token_range(token, shift)?;
+            ranges[token] = (least, raw as u8);
+        }
+    }
+    let states = spread(frequencies, log);
+    let mut seen = *frequencies;
+    let mut table = [Decode::default(); STATES_MAX];
+    for (&token, entry) in states.iter().zip(&mut table).take(1 << log) {
+        let (least, raw) = ranges[usize::from(token)];
+        let next = seen[usize::from(token)];
+        seen[usize::from(token)] += 1;
+        let width = log + 1 - width_of(u64::from(next));
+        let next = (u32::from(next) << width) - (1 << log);
+        *entry = Decode {
+            least,
+            raw,
+            width: width as u8,
+            next: next as u8,
+        };
+    }
+    Some(table)
+}
+
+/// Reads `count` residuals and all the bytes there are.
+pub fn decode(
+    reader: &mut Reader<'_>,
+    count: usize,
+    mut each: impl FnMut(u64),
+) -> Result<(), CodecError> {
+    let at = reader.position();
+    let invalid = |what| CodecError::Invalid { at, what };
+    let head = reader.byte()?;
+    let (log, shift) = (u32::from(head >> 6) + LOG_MIN, u32::from(head & 0x3f));
+    let mut bits = BitReader::new(reader.rest());
+    let frequencies =
+        read_frequencies(log, &mut bits).ok_or_else(|| invalid("bad token frequencies"))?;
+    let table = decode_table(&frequencies, log, shift)
+        .ok_or_else(|| invalid("token that no number has"))?;
+    let mut stream = Backward::new(bits.rest()).ok_or_else(|| invalid("no end of the tokens"))?;
+    let states = (stream.take(log), stream.take(log));
+    let (Some(even), Some(odd)) = states else {
+        return Err(invalid("cut off token stream"));
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "log is 8 at most")]
+    let (mut even, mut odd) = (even as u8, odd as u8);
+    for _ in 0..count / 2 {
+        each(stream.step(&table, &mut even));
+        each(stream.step(&table, &mut odd));
+    }
+    if count % 2 == 1 {
+        each(stream.step(&table, &mut even));
+    }
+    if (even, odd, stream.left) != (0, 0, 0) {
+        return Err(invalid("token stream does not end where it began"));
+    }
+    Ok(())
+}
+
+/// Bits from the last to the first.
+struct Backward<'a> {
+    bytes: &'a [u8],
+    /// Bits not read yet; negative when more were taken than there are, which are zeros.
+    left: isize,
+}
+
+impl<'a> Backward<'a> {
+    /// The highest one bit ends the stream and is not part of it.
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        let last = *bytes.last()?;
+        let width = width_of(u64::from(last)).checked_sub(1)?;
+        let left = isize::try_from((bytes.len() - 1) * 8 + width as usize).ok()?;
+        Some(Self { bytes, left })
+    }
+
+    fn take(&mut self, width: u32) -> Option<u64> {
+        self.left -= width as isize;
+        let at = usize::try_from(self.left).ok()?;
+        Some(load(self.bytes, at >> 3) >> (at & 7) & mask(width))
+    }
+
+    /// One value of one state.
+    #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a state is one byte, as many as the table has"
+    )]
+    fn step(&mut self, table: &[Decode; STATES_MAX], state: &mut u8) -> u64 {
+        let entry = &table[usize::from(*state)];
+        let (raw, width) = (u32::from(entry.raw), u32::from(entry.width));
+        if raw > 48 {
+            let pushed = self.take(width).unwrap_or_default();
+            *state = entry.next.wrapping_add(pushed as u8);
+            let high = self.take(raw - 32).unwrap_or_default();
+            let low = self.take(32).unwrap_or_default();
+            return entry.least.wrapping_add(high << 32 | low);
+        }
+        self.left -= (raw + width) as isize;
+        let at = usize::try_from(self.left).unwrap_or_default();
+        let word = load(self.bytes, at >> 3) >> (at & 7);
+        *state = entry.next.wrapping_add((word >> raw & mask(width)) as u8);
+        entry.least.wrapping_add(word & mask(raw))
+    }
+}
