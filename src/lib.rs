@@ -1,3 +1,4 @@
+//! influxd: an embedded, single-binary time-series database that speaks the InfluxDB 2.x HTTP API.
 #![cfg_attr(
     test,
     allow(
@@ -8,6 +9,11 @@
         clippy::cast_possible_truncation
     )
 )]
+
+pub mod clock;
 pub mod engine;
+pub mod ingest;
+pub mod line_protocol;
 pub mod model;
+pub mod series;
 pub mod storage;

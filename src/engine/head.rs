@@ -110,12 +110,9 @@ impl Head {
         result
     }
 
-    /// Turns everything live into a frozen head, O(1). `None` when there is nothing.
-    pub fn freeze(&self, watermark: u64) -> Option<Arc<Frozen>> {
+    /// Turns everything live into a frozen head, O(1).
+    pub fn freeze(&self, watermark: u64) -> Arc<Frozen> {
         let mut state = self.state.write();
-        if state.live.is_empty() {
-            return None;
-        }
         let generation = self.generation.load(Ordering::Relaxed);
         self.generation
             .store(((generation >> 32) + 1) << 32, Ordering::Relaxed);
@@ -128,7 +125,7 @@ impl Head {
         self.frozen_bytes
             .fetch_add(self.bytes.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         self.series.store(0, Ordering::Relaxed);
-        Some(frozen)
+        frozen
     }
 
     /// Forgets a frozen head, whose blocks are committed now.

@@ -225,10 +225,9 @@ fn decode(
     } else {
         None
     };
-    let times = header
-        .times(shared.as_deref())
-        .map_err(|error| fail(&error))?;
-    let values = header.values().map_err(|error| fail(&error))?;
+    let times =
+        block::decode_block_times(bytes, shared.as_deref()).map_err(|error| fail(&error))?;
+    let values = block::decode_block_values(bytes).map_err(|error| fail(&error))?;
     if times.len() != values.len() {
         return Err(fail(&format!(
             "{} times for {} values",
@@ -443,18 +442,7 @@ fn less(a: Number, b: Number) -> bool {
 /// `times` are those of `values[from..]`.
 fn stats_of(window: usize, times: &[i64], values: &Values, from: usize) -> Option<WindowStats> {
     let (&first_time, &last_time) = (times.first()?, times.last()?);
-    let range = from..from + times.len();
-    let folded = match values {
-        Values::Float(values) => block::fold(values.get(range)?, |a, b| a + b, Number::Float),
-        Values::Integer(values) => {
-            block::fold(values.get(range)?, i64::wrapping_add, Number::Integer)
-        }
-        Values::Unsigned(values) => {
-            block::fold(values.get(range)?, u64::wrapping_add, Number::Unsigned)
-        }
-        Values::Boolean(_) | Values::String(_) => None,
-    };
-    let folded = folded.unwrap_or(block::NO_STATS);
+    let folded = block::stats_of_values(&values.slice(from, from + times.len()));
     let time_of = |row: usize| times.get(row).copied().unwrap_or(first_time);
     Some(WindowStats {
         window,

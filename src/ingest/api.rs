@@ -13,10 +13,18 @@ pub enum WriteError {
     Parse(#[from] ParseError),
     /// 503 + `Retry-After`: the bounded queue is full, or the head can't be sealed fast enough.
     #[error("the write queue is full ({queued_bytes} of {max_bytes} bytes); retry later")]
-    Overloaded { queued_bytes: usize, max_bytes: usize },
+    Overloaded {
+        queued_bytes: usize,
+        max_bytes: usize,
+    },
     /// 413: this one body can never fit the queue.
-    #[error("the batch needs {needed_bytes} bytes of the write queue, which holds {max_bytes}; split it or raise [queue] max-bytes")]
-    TooLarge { needed_bytes: usize, max_bytes: usize },
+    #[error(
+        "the batch needs {needed_bytes} bytes of the write queue, which holds {max_bytes}; split it or raise [queue] max-bytes"
+    )]
+    TooLarge {
+        needed_bytes: usize,
+        max_bytes: usize,
+    },
     /// 503: recovering, shutting down, or storage stopped acknowledging.
     #[error("writes are not possible now: {0}")]
     Unavailable(String),

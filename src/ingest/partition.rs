@@ -1,0 +1,180 @@
+//! What a writer shares with the front door, its sealer and the readers.
+
+use crate::engine::head::{Frozen, Head};
+use crate::engine::seal::seal;
+use crate::engine::shards::Shards;
+use crate::storage::Store;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Journal bytes of one writer after which it seals. More would only make a restart slower.
+pub const JOURNAL_SEAL_BYTES: u64 = 16 << 20;
+
+/// Figures of all writers together.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub batches: AtomicU64,
+    pub points: AtomicU64,
+    pub values: AtomicU64,
+    pub overloaded: AtomicU64,
+    pub seals: AtomicU64,
+    pub blocks: AtomicU64,
+    pub series_created: AtomicU64,
+    pub journal_entries: AtomicU64,
+    pub replayed_entries: AtomicU64,
+}
+
+/// How far a writer is: messages handed to it, messages it has applied.
+#[derive(Default)]
+pub struct Pace {
+    queued: AtomicU64,
+    applied: Mutex<u64>,
+    moved: Condvar,
+}
+
+impl Pace {
+    /// To be called before the message is sent.
+    pub fn queue(&self) {
+        self.queued.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn apply(&self, messages: u64) {
+        *self.applied.lock() += messages;
+        self.moved.notify_all();
+    }
+
+    /// Waits until everything queued before the call is applied; `false` when the deadline came first.
+    pub fn wait(&self, deadline: Instant) -> bool {
+        let target = self.queued.load(Ordering::Acquire);
+        let mut applied = self.applied.lock();
+        while *applied < target {
+            if self.moved.wait_until(&mut applied, deadline).timed_out() {
+                return *applied >= target;
+            }
+        }
+        true
+    }
+}
+
+/// One writer's share of the database.
+pub struct Partition {
+    pub number: u16,
+    pub head: Arc<Head>,
+    pub pace: Pace,
+    pub store: Arc<Store>,
+    pub shards: Arc<Shards>,
+    pub counters: Arc<Counters>,
+    /// Sequence of the last journal entry.
+    pub sequence: AtomicU64,
+    /// Bytes journaled since the last freeze.
+    pub journaled: AtomicU64,
+    /// Sequence of the last journal entry that is wholly sealed.
+    pub sealed: AtomicU64,
+    /// Head bytes at which it is frozen.
+    pub head_max_bytes: usize,
+    sealing: Mutex<bool>,
+    seal_done: Condvar,
+}
+
+impl Partition {
+    pub fn new(
+        number: u16,
+        head: Arc<Head>,
+        store: Arc<Store>,
+        shards: Arc<Shards>,
+        counters: Arc<Counters>,
+        head_max_bytes: usize,
+    ) -> Self {
+        Self {
+            number,
+            head,
+            pace: Pace::default(),
+            store,
+            shards,
+            counters,
+            sequence: AtomicU64::new(0),
+            journaled: AtomicU64::new(0),
+            sealed: AtomicU64::new(0),
+            head_max_bytes,
+            sealing: Mutex::new(false),
+            seal_done: Condvar::new(),
+        }
+    }
+
+    /// Entries that a restart would replay; each has its own sequence number.
+    pub fn unsealed_entries(&self) -> u64 {
+        let sealed = self.sealed.load(Ordering::Acquire);
+        self.sequence.load(Ordering::Acquire).saturating_sub(sealed)
+    }
+
+    /// Whether the head is large enough to be sealed.
+    pub fn wants_seal(&self) -> bool {
+        self.head.bytes() >= self.head_max_bytes
+            || self.journaled.load(Ordering::Relaxed) >= JOURNAL_SEAL_BYTES
+    }
+
+    pub fn is_sealing(&self) -> bool {
+        *self.sealing.lock()
+    }
+
+    /// Waits until no seal is under way.
+    pub fn wait_sealed(&self) {
+        let mut sealing = self.sealing.lock();
+        while *sealing {
+            self.seal_done
+                .wait_for(&mut sealing, Duration::from_millis(200));
+        }
+    }
+
+    /// Freezes the head and hands it to `to_sealer`; the caller has seen that no seal is under way.
+    pub fn start_seal(&self, to_sealer: &crossbeam_channel::Sender<Arc<Frozen>>) {
+        if self.unsealed_entries() == 0 {
+            return;
+        }
+        let frozen = self.head.freeze(self.sequence.load(Ordering::Acquire));
+        self.journaled.store(0, Ordering::Relaxed);
+        *self.sealing.lock() = true;
+        if to_sealer.send(frozen).is_err() {
+            log::error!("the sealer of writer {} is gone", self.number);
+            *self.sealing.lock() = false;
+        }
+    }
+
+    /// Seals what is frozen. A failure leaves it frozen, in the journal, and is tried again.
+    pub fn seal(&self, frozen: &Arc<Frozen>) {
+        let started = Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match seal(
+                &self.store,
+                &self.shards,
+                self.number,
+                frozen,
+                self.head.epoch(),
+            ) {
+                Ok(blocks) => {
+                    self.counters.seals.fetch_add(1, Ordering::Relaxed);
+                    self.counters.blocks.fetch_add(blocks, Ordering::Relaxed);
+                    self.sealed.store(frozen.watermark, Ordering::Release);
+                    log::debug!(
+                        "writer {} sealed {} series as {blocks} blocks in {:?}",
+                        self.number,
+                        frozen.series.len(),
+                        started.elapsed()
+                    );
+                    break;
+                }
+                Err(error) => {
+                    log::error!("sealing failed, trying again in {pause:?}: {error}");
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(10));
+                }
+            }
+        }
+        self.head.release(frozen);
+        *self.sealing.lock() = false;
+        self.seal_done.notify_all();
+    }
+}

@@ -1,0 +1,555 @@
+//! A writer: the one thread that decides about the points of its series.
+
+use super::journal::EntryWriter;
+use super::partition::Partition;
+use super::recovery::owner_of;
+use super::rejected::{Reason, Rejection, Rejections};
+use super::submission::{Message, Submission};
+use crate::engine::head::Frozen;
+use crate::engine::run::{ColumnIn, RowsIn};
+use crate::line_protocol::batch::FieldLayout;
+use crate::model::{BucketId, FieldType, SeriesId};
+use crate::series::fields::FieldSet;
+use crate::series::index::SeriesIndex;
+use crate::series::table::{Found, SeriesTable};
+use crate::storage::{StorageError, WriteGroup, families, keys};
+use crossbeam_channel::{Receiver, Sender};
+use hashbrown::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Batches that are committed together. More would only delay the first.
+const GROUP_BATCHES_MAX: usize = 64;
+/// Resolved layouts that are remembered.
+const RESOLVED_MAX: usize = 4096;
+
+pub struct Writer {
+    pub partition: Arc<Partition>,
+    pub table: SeriesTable,
+    pub index: Arc<SeriesIndex>,
+    pub rejections: Arc<Rejections>,
+    pub messages: Receiver<Message>,
+    pub to_sealer: Sender<Arc<Frozen>>,
+    /// Number of writers; a series belongs to `hash % writers`.
+    pub writers: usize,
+    resolved: HashMap<(usize, usize), Resolved>,
+    pieces: Vec<Piece>,
+    times: Vec<i64>,
+    starts: Vec<u32>,
+    changed: Vec<(BucketId, SeriesId)>,
+}
+
+/// What a layout means for a series' fields.
+struct Resolved {
+    outcome: Outcome,
+    // Held so that the addresses in the map's keys stay theirs.
+    _fields: Arc<FieldSet>,
+    _layout: Arc<FieldLayout>,
+}
+
+#[derive(Clone)]
+enum Outcome {
+    Columns(Arc<[ColumnIn]>),
+    Conflict {
+        field: Arc<str>,
+        got: FieldType,
+        want: FieldType,
+    },
+}
+
+/// Accepted rows of one series, as places in `times` and `starts`.
+struct Piece {
+    submission: usize,
+    series: SeriesId,
+    columns: Arc<[ColumnIn]>,
+    from: usize,
+    to: usize,
+}
+
+impl Writer {
+    pub fn new(
+        partition: Arc<Partition>,
+        table: SeriesTable,
+        index: Arc<SeriesIndex>,
+        rejections: Arc<Rejections>,
+        messages: Receiver<Message>,
+        to_sealer: Sender<Arc<Frozen>>,
+        writers: usize,
+    ) -> Self {
+        Self {
+            partition,
+            table,
+            index,
+            rejections,
+            messages,
+            to_sealer,
+            writers,
+            resolved: HashMap::new(),
+            pieces: Vec::new(),
+            times: Vec::new(),
+            starts: Vec::new(),
+            changed: Vec::new(),
+        }
+    }
+
+    /// Works until it is told to stop, then seals everything.
+    pub fn run(mut self) {
+        while let Ok(message) = self.messages.recv() {
+            let mut group = Vec::new();
+            let mut after = None;
+            let mut next = Some(message);
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Write(submission) => group.push(submission),
+                    other => {
+                        after = Some(other);
+                        break;
+                    }
+                }
+                if group.len() < GROUP_BATCHES_MAX {
+                    next = self.messages.try_recv().ok();
+                }
+            }
+            if !group.is_empty() {
+                self.write_group(&group);
+            }
+            match after {
+                None | Some(Message::Write(_)) => {}
+                Some(Message::Forget(bucket, done)) => self.forget(bucket, &done),
+                Some(Message::Stop) => break,
+            }
+        }
+        self.partition.wait_sealed();
+        self.partition.start_seal(&self.to_sealer);
+        self.partition.wait_sealed();
+    }
+
+    fn write_group(&mut self, submissions: &[Arc<Submission>]) {
+        let result = self.commit(submissions);
+        match &result {
+            Ok(()) => self.append(submissions),
+            Err(error) => {
+                log::error!(
+                    "a group of {} batches was not written: {error}",
+                    submissions.len()
+                );
+                self.table.clear();
+            }
+        }
+        self.pieces.clear();
+        self.times.clear();
+        self.starts.clear();
+        // Applied before acknowledged: who hears of the acknowledgement can read the points.
+        self.partition.pace.apply(submissions.len() as u64);
+        let outcome = result.map_err(|error| error.to_string());
+        submissions
+            .iter()
+            .for_each(|submission| submission.done(outcome.clone()));
+        self.table.shrink();
+        if self.partition.wants_seal() {
+            // At most one frozen head beside the live one: that is the bound on memory.
+            self.partition.wait_sealed();
+            self.partition.start_seal(&self.to_sealer);
+        }
+    }
+
+    /// Decides about all points and commits what is accepted: one atomic write.
+    fn commit(&mut self, submissions: &[Arc<Submission>]) -> Result<(), StorageError> {
+        let store = Arc::clone(&self.partition.store);
+        let mut group = store.group();
+        let mut entries = 0_u64;
+        let mut bytes = 0_u64;
+        for (number, submission) in submissions.iter().enumerate() {
+            let first_piece = self.pieces.len();
+            for series in 0..submission.batch.series.len() {
+                self.accept(number, submission, series, &mut group)?;
+            }
+            let mut entry = EntryWriter::new(submission.bucket.id);
+            for piece in self.pieces.get(first_piece..).unwrap_or_default() {
+                entry.add(piece.series, &piece.columns, &self.rows(piece, submission));
+            }
+            if entry.rows() > 0 {
+                let sequence = self.partition.sequence.fetch_add(1, Ordering::AcqRel) + 1;
+                let value = entry.finish();
+                bytes += value.len() as u64;
+                entries += 1;
+                group.put(
+                    families::JOURNAL,
+                    keys::journal(self.partition.number, sequence),
+                    value,
+                );
+            }
+        }
+        self.table.put_postings(&mut group);
+        if !group.is_empty() {
+            store.write(group, false)?;
+        }
+        self.partition.journaled.fetch_add(bytes, Ordering::Relaxed);
+        let counters = &self.partition.counters;
+        counters
+            .journal_entries
+            .fetch_add(entries, Ordering::Relaxed);
+        counters
+            .series_created
+            .fetch_add(self.table.take_created(), Ordering::Relaxed);
+        self.index.fields_changed(&self.changed);
+        self.changed.clear();
+        Ok(())
+    }
+
+    fn append(&mut self, submissions: &[Arc<Submission>]) {
+        let (mut points, mut values) = (0, 0);
+        self.partition.head.append(|head| {
+            for piece in &self.pieces {
+                let Some(submission) = submissions.get(piece.submission) else {
+                    continue;
+                };
+                let rows = self.rows(piece, submission);
+                points += rows.times.len();
+                values += rows.times.len() * rows.columns.len();
+                let bucket = &submission.bucket;
+                head.append(bucket.id, piece.series, bucket.shard_ns, &rows);
+            }
+        });
+        let counters = &self.partition.counters;
+        counters.points.fetch_add(points as u64, Ordering::Relaxed);
+        counters.values.fetch_add(values as u64, Ordering::Relaxed);
+    }
+
+    fn rows<'a>(&'a self, piece: &'a Piece, submission: &'a Submission) -> RowsIn<'a> {
+        RowsIn {
+            times: self.times.get(piece.from..piece.to).unwrap_or_default(),
+            starts: self.starts.get(piece.from..piece.to).unwrap_or_default(),
+            columns: &piece.columns,
+            values: &submission.batch.values,
+            strings: &submission.batch.strings,
+        }
+    }
+
+    /// Takes those rows of one series that may be written.
+    fn accept(
+        &mut self,
+        number: usize,
+        submission: &Submission,
+        series: usize,
+        group: &mut WriteGroup<'_>,
+    ) -> Result<(), StorageError> {
+        let Some(wanted) = submission.batch.series.get(series) else {
+            return Ok(());
+        };
+        if owner_of(wanted.hash, self.writers) != usize::from(self.partition.number) {
+            return Ok(());
+        }
+        let rows = submission.rows_of(series);
+        let rows = self.without_expired(submission, series, rows);
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let bucket = submission.bucket.id;
+        let place = match self
+            .table
+            .find_or_create(bucket, &wanted.key, wanted.hash, group)?
+        {
+            Found::At(place) => place,
+            Found::Full { limit } => {
+                self.reject_full(submission, series, rows.len(), limit);
+                return Ok(());
+            }
+        };
+        let mut rest = rows.as_ref();
+        while let Some(first) = rest
+            .first()
+            .and_then(|row| submission.batch.rows.get(*row as usize))
+        {
+            let same = rest
+                .iter()
+                .take_while(|row| {
+                    submission
+                        .batch
+                        .rows
+                        .get(**row as usize)
+                        .is_some_and(|r| r.layout == first.layout)
+                })
+                .count();
+            let (run, tail) = rest.split_at(same.max(1));
+            rest = tail;
+            self.accept_run(number, submission, place, first.layout, run, group)?;
+        }
+        Ok(())
+    }
+
+    /// Rows of one layout: their types decide about all of them at once.
+    fn accept_run(
+        &mut self,
+        number: usize,
+        submission: &Submission,
+        place: usize,
+        layout: u32,
+        rows: &[u32],
+        group: &mut WriteGroup<'_>,
+    ) -> Result<(), StorageError> {
+        let Some(layout) = submission.batch.layouts.get(layout as usize) else {
+            return Ok(());
+        };
+        match self.resolve(place, layout, group)? {
+            Outcome::Columns(columns) => {
+                let from = self.times.len();
+                for row in rows
+                    .iter()
+                    .filter_map(|row| submission.batch.rows.get(*row as usize))
+                {
+                    self.times.push(row.time);
+                    self.starts.push(row.values_at);
+                }
+                let Some(series) = self.table.get(place).map(|entry| entry.id) else {
+                    return Ok(());
+                };
+                let to = self.times.len();
+                self.pieces.push(Piece {
+                    submission: number,
+                    series,
+                    columns,
+                    from,
+                    to,
+                });
+            }
+            Outcome::Conflict { field, got, want } => {
+                self.reject_conflict(submission, place, &field, (got, want), rows.len());
+            }
+        }
+        Ok(())
+    }
+
+    /// Matches a layout with the fields of a series; fields that the series lacks are defined.
+    fn resolve(
+        &mut self,
+        place: usize,
+        layout: &Arc<FieldLayout>,
+        group: &mut WriteGroup<'_>,
+    ) -> Result<Outcome, StorageError> {
+        let Some(entry) = self.table.get(place) else {
+            return Ok(Outcome::Columns(Arc::new([])));
+        };
+        let key = (
+            Arc::as_ptr(&entry.fields).addr(),
+            Arc::as_ptr(layout).addr(),
+        );
+        if let Some(resolved) = self.resolved.get(&key) {
+            return Ok(resolved.outcome.clone());
+        }
+        let fields = Arc::clone(&entry.fields);
+        let outcome = match conflict(&fields, layout) {
+            Some(conflict) => conflict,
+            None => match self.define_missing(place, layout, group)? {
+                // The set is another one now; its resolution is remembered under its own address.
+                Some(true) => return self.resolve(place, layout, group),
+                Some(false) => columns(&fields, layout),
+                None => return self.measurement_conflict(place, layout),
+            },
+        };
+        if self.resolved.len() >= RESOLVED_MAX {
+            self.resolved.clear();
+        }
+        let resolved = Resolved {
+            outcome: outcome.clone(),
+            _fields: fields,
+            _layout: Arc::clone(layout),
+        };
+        self.resolved.insert(key, resolved);
+        Ok(outcome)
+    }
+
+    /// `Some(true)` when fields were added, `Some(false)` when none was missing, `None` when the
+    /// measurement forbids a type.
+    fn define_missing(
+        &mut self,
+        place: usize,
+        layout: &FieldLayout,
+        group: &mut WriteGroup<'_>,
+    ) -> Result<Option<bool>, StorageError> {
+        let Some(entry) = self.table.get(place) else {
+            return Ok(Some(false));
+        };
+        let (bucket, id, series_key) = (entry.bucket, entry.id, entry.key.clone());
+        let fields = Arc::clone(&entry.fields);
+        let missing = layout
+            .fields
+            .iter()
+            .filter(|(name, _)| fields.find(name).is_none());
+        let mut defined = Vec::new();
+        for (name, field_type) in missing {
+            match self
+                .table
+                .define_field(bucket, &series_key, name, *field_type)?
+            {
+                Ok(field) => defined.push(field),
+                Err(_) => return Ok(None),
+            }
+        }
+        if defined.is_empty() {
+            return Ok(Some(false));
+        }
+        self.table.set_fields(place, &defined, group)?;
+        self.changed.push((bucket, id));
+        Ok(Some(true))
+    }
+
+    fn measurement_conflict(
+        &mut self,
+        place: usize,
+        layout: &FieldLayout,
+    ) -> Result<Outcome, StorageError> {
+        let Some(entry) = self.table.get(place) else {
+            return Ok(Outcome::Columns(Arc::new([])));
+        };
+        let (bucket, series_key) = (entry.bucket, entry.key.clone());
+        let fields = Arc::clone(&entry.fields);
+        for (name, got) in layout
+            .fields
+            .iter()
+            .filter(|(name, _)| fields.find(name).is_none())
+        {
+            if let Err(want) = self.table.define_field(bucket, &series_key, name, *got)? {
+                return Ok(Outcome::Conflict {
+                    field: (&**name).into(),
+                    got: *got,
+                    want,
+                });
+            }
+        }
+        Ok(Outcome::Columns(Arc::new([])))
+    }
+
+    fn without_expired<'a>(
+        &self,
+        submission: &Submission,
+        series: usize,
+        rows: &'a [u32],
+    ) -> std::borrow::Cow<'a, [u32]> {
+        let time_of = |row: &u32| {
+            submission
+                .batch
+                .rows
+                .get(*row as usize)
+                .map_or(0, |row| row.time)
+        };
+        let oldest = submission.oldest_kept;
+        if rows.iter().all(|row| time_of(row) >= oldest) {
+            return rows.into();
+        }
+        let kept: Vec<u32> = rows
+            .iter()
+            .copied()
+            .filter(|row| time_of(row) >= oldest)
+            .collect();
+        let measurement = measurement_of(submission, series);
+        let first = rows
+            .iter()
+            .map(time_of)
+            .find(|time| *time < oldest)
+            .unwrap_or_default();
+        self.rejections.add(Rejection {
+            bucket: submission.bucket,
+            reason: Reason::Retention,
+            error: format!(
+                "point of measurement \"{measurement}\" at {first} ns is older than the bucket's \
+                 retention allows (oldest kept: {oldest} ns)"
+            ),
+            measurement,
+            field: String::new(),
+            types: None,
+            count: (rows.len() - kept.len()) as u64,
+        });
+        kept.into()
+    }
+
+    fn reject_conflict(
+        &self,
+        submission: &Submission,
+        place: usize,
+        field: &str,
+        (got, want): (FieldType, FieldType),
+        count: usize,
+    ) {
+        let measurement = self
+            .table
+            .get(place)
+            .map(|entry| entry.key.measurement().to_owned())
+            .unwrap_or_default();
+        self.rejections.add(Rejection {
+            bucket: submission.bucket,
+            reason: Reason::TypeConflict,
+            error: format!(
+                "field type conflict: input field \"{field}\" on measurement \"{measurement}\" is \
+                 type {got}, already exists as type {want}"
+            ),
+            measurement,
+            field: field.to_owned(),
+            types: Some((got, want)),
+            count: count as u64,
+        });
+    }
+
+    fn reject_full(&self, submission: &Submission, series: usize, count: usize, limit: u32) {
+        let measurement = measurement_of(submission, series);
+        self.rejections.add(Rejection {
+            bucket: submission.bucket,
+            reason: Reason::SeriesLimit,
+            error: format!(
+                "a new series of measurement \"{measurement}\" would exceed [limits] \
+                 max-series-per-bucket = {limit}"
+            ),
+            measurement,
+            field: String::new(),
+            types: None,
+            count: count as u64,
+        });
+    }
+
+    fn forget(&mut self, bucket: BucketId, done: &Sender<()>) {
+        self.partition.wait_sealed();
+        self.partition.head.forget_bucket(bucket);
+        // The journal must not hold entries of series that are about to go.
+        self.partition.start_seal(&self.to_sealer);
+        self.partition.wait_sealed();
+        self.table.clear();
+        self.resolved.clear();
+        self.partition.pace.apply(1);
+        // Who asked may have given up waiting.
+        let _ = done.send(());
+    }
+}
+
+fn measurement_of(submission: &Submission, series: usize) -> String {
+    let series = submission.batch.series.get(series);
+    series
+        .map(|series| series.key.measurement().to_owned())
+        .unwrap_or_default()
+}
+
+fn conflict(fields: &FieldSet, layout: &FieldLayout) -> Option<Outcome> {
+    layout.fields.iter().find_map(|(name, got)| {
+        let have = fields.find(name)?;
+        (have.field_type != *got).then(|| Outcome::Conflict {
+            field: Arc::clone(&have.name),
+            got: *got,
+            want: have.field_type,
+        })
+    })
+}
+
+fn columns(fields: &FieldSet, layout: &FieldLayout) -> Outcome {
+    let found = layout
+        .fields
+        .iter()
+        .zip(0..)
+        .filter_map(|((name, field_type), at)| {
+            let field = fields.find(name)?;
+            Some(ColumnIn {
+                field: field.id,
+                field_type: *field_type,
+                at,
+            })
+        });
+    Outcome::Columns(found.collect())
+}

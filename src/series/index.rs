@@ -1,0 +1,327 @@
+//! Which series match a predicate: postings narrow the candidates, the predicate decides.
+
+use super::fields::{FieldRegistry, FieldSet};
+use crate::engine::source::{FieldInfo, SeriesInfo, SeriesPredicate, TextMatch};
+use crate::model::{BucketId, SeriesId, SeriesKey};
+use crate::storage::{StorageError, Store, families, keys, postings};
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use roaring::RoaringBitmap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Series whose key and fields are kept in memory for queries.
+const CACHED_SERIES_MAX: usize = 50_000;
+/// Series that are fetched from the store at once.
+const FETCH: usize = 1024;
+
+type Known = (SeriesKey, Arc<FieldSet>);
+
+pub struct SeriesIndex {
+    store: Arc<Store>,
+    fields: Arc<FieldRegistry>,
+    cache: Mutex<HashMap<(BucketId, SeriesId), Known>>,
+    /// Raised when a series' fields change; what was read before may not enter the cache after.
+    changes: AtomicU64,
+}
+
+impl SeriesIndex {
+    pub fn new(store: Arc<Store>, fields: Arc<FieldRegistry>) -> Self {
+        Self {
+            store,
+            fields,
+            cache: Mutex::default(),
+            changes: AtomicU64::new(0),
+        }
+    }
+
+    /// To be called after a change of fields was committed.
+    pub fn fields_changed(&self, changed: &[(BucketId, SeriesId)]) {
+        if changed.is_empty() {
+            return;
+        }
+        let mut cache = self.cache.lock();
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        for series in changed {
+            cache.remove(series);
+        }
+    }
+
+    pub fn forget_bucket(&self, bucket: BucketId) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.cache.lock().retain(|(owner, _), _| *owner != bucket);
+    }
+
+    /// Matching series ordered by measurement and tag set.
+    pub fn select(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+    ) -> Result<Vec<SeriesInfo>, StorageError> {
+        let by_field = mentions_field(predicate);
+        let mut found = Vec::new();
+        for measurement in self.measurements(bucket, predicate)? {
+            let all = self.postings(&keys::index_measurement(bucket, &measurement))?;
+            let ids = match self.candidates(bucket, &measurement, predicate)? {
+                Some(candidates) => candidates & all,
+                None => all,
+            };
+            let ids: Vec<u32> = ids.iter().collect();
+            for piece in ids.chunks(FETCH) {
+                for (id, (key, fields)) in self.fetch(bucket, piece)? {
+                    found.extend(matching(id, &key, &fields, predicate, by_field));
+                }
+            }
+        }
+        found.sort_by_cached_key(|series| {
+            let (measurement, tags) = series.key.parts();
+            let own = |text: &str| Box::<str>::from(text);
+            (
+                own(measurement),
+                tags.iter()
+                    .map(|(k, v)| (own(k), own(v)))
+                    .collect::<Vec<_>>(),
+            )
+        });
+        Ok(found)
+    }
+
+    /// Measurements that the predicate does not rule out, in order.
+    fn measurements(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+    ) -> Result<Vec<String>, StorageError> {
+        if let Some(only) = only_measurement(predicate) {
+            return Ok(vec![only.to_owned()]);
+        }
+        let start = keys::bucket_start(bucket);
+        let end = keys::bucket_end(bucket);
+        let mut cursor = self
+            .store
+            .cursor(families::INDEX, end.as_ref().map(<[u8; 8]>::as_slice))?;
+        cursor.seek(&start);
+        let mut measurements = Vec::new();
+        while let Some((key, _)) = cursor.item() {
+            let Some((measurement, _)) = keys::decode_index(key) else {
+                cursor.next();
+                continue;
+            };
+            let prefix = keys::index_measurement(bucket, &measurement);
+            if allows_measurement(predicate, &measurement) {
+                measurements.push(measurement);
+            }
+            match keys::after_prefix(&prefix) {
+                Some(next) => cursor.seek(&next),
+                None => break,
+            }
+        }
+        cursor.finish()?;
+        Ok(measurements)
+    }
+
+    /// A set that surely holds all matching series of the measurement; `None` when that is all of them.
+    fn candidates(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        predicate: &SeriesPredicate,
+    ) -> Result<Option<RoaringBitmap>, StorageError> {
+        Ok(match predicate {
+            SeriesPredicate::Tag(tag, TextMatch::Equal(value)) if !value.is_empty() => {
+                Some(self.postings(&keys::index_value(bucket, measurement, tag, value))?)
+            }
+            SeriesPredicate::Tag(tag, TextMatch::Regex(regex)) if !regex.is_match("") => {
+                Some(self.with_value(bucket, measurement, tag, |value| regex.is_match(value))?)
+            }
+            SeriesPredicate::TagExists(tag) => {
+                Some(self.with_value(bucket, measurement, tag, |_| true)?)
+            }
+            SeriesPredicate::And(parts) => {
+                let mut narrowed: Option<RoaringBitmap> = None;
+                for part in parts {
+                    if let Some(next) = self.candidates(bucket, measurement, part)? {
+                        narrowed = Some(match narrowed {
+                            None => next,
+                            Some(before) => before & next,
+                        });
+                    }
+                }
+                narrowed
+            }
+            SeriesPredicate::Or(parts) => {
+                let mut union = RoaringBitmap::new();
+                for part in parts {
+                    match self.candidates(bucket, measurement, part)? {
+                        Some(next) => union |= next,
+                        None => return Ok(None),
+                    }
+                }
+                Some(union)
+            }
+            _ => None,
+        })
+    }
+
+    fn with_value(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        tag: &str,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<RoaringBitmap, StorageError> {
+        let prefix = keys::index_tag(bucket, measurement, tag);
+        let mut union = RoaringBitmap::new();
+        let end = keys::after_prefix(&prefix);
+        let mut damaged = None;
+        self.store
+            .scan(families::INDEX, &prefix, end.as_deref(), |key, value| {
+                let Some((_, Some((_, text)))) = keys::decode_index(key) else {
+                    return true;
+                };
+                if wanted(&text) {
+                    match postings::decode(value) {
+                        Some(ids) => union |= ids,
+                        None => damaged = Some(text),
+                    }
+                }
+                damaged.is_none()
+            })?;
+        match damaged {
+            None => Ok(union),
+            Some(text) => Err(damaged_posting(&format!("{measurement},{tag}={text}"))),
+        }
+    }
+
+    fn postings(&self, key: &[u8]) -> Result<RoaringBitmap, StorageError> {
+        match self.store.get(families::INDEX, key)? {
+            None => Ok(RoaringBitmap::new()),
+            Some(value) => {
+                postings::decode(&value).ok_or_else(|| damaged_posting(&format!("{key:02x?}")))
+            }
+        }
+    }
+
+    /// Keys and fields of the series, from the cache or the store.
+    fn fetch(&self, bucket: BucketId, ids: &[u32]) -> Result<Vec<(SeriesId, Known)>, StorageError> {
+        let mut found = Vec::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        let changes = self.changes.load(Ordering::Acquire);
+        {
+            let cache = self.cache.lock();
+            for id in ids.iter().copied().map(SeriesId) {
+                match cache.get(&(bucket, id)) {
+                    Some(known) => found.push((id, known.clone())),
+                    None => missing.push(id),
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let by_id: Vec<Vec<u8>> = missing
+            .iter()
+            .map(|id| keys::series_by_id(bucket, *id))
+            .collect();
+        let schemas: Vec<Vec<u8>> = missing
+            .iter()
+            .map(|id| keys::schema_of_series(bucket, *id))
+            .collect();
+        let series_keys = self.store.get_many(families::SERIES, &by_id)?;
+        let field_sets = self.store.get_many(families::SCHEMA, &schemas)?;
+        let mut loaded = Vec::with_capacity(missing.len());
+        for ((id, key), fields) in missing.into_iter().zip(series_keys).zip(field_sets) {
+            let (Some(key), Some(fields)) = (key, fields) else {
+                continue;
+            };
+            let key = SeriesKey::from_bytes(&key).map_err(|error| StorageError::Corrupt {
+                what: "series key",
+                position: format!("bucket {bucket} series {}", id.0),
+                detail: error.to_string(),
+            })?;
+            loaded.push((id, (key, self.fields.decode_set(bucket, &fields)?)));
+        }
+        let mut cache = self.cache.lock();
+        if changes == self.changes.load(Ordering::Acquire) {
+            if cache.len() + loaded.len() > CACHED_SERIES_MAX {
+                cache.clear();
+            }
+            cache.extend(
+                loaded
+                    .iter()
+                    .map(|(id, known)| ((bucket, *id), known.clone())),
+            );
+        }
+        found.append(&mut loaded);
+        Ok(found)
+    }
+}
+
+fn damaged_posting(position: &str) -> StorageError {
+    StorageError::Corrupt {
+        what: "posting",
+        position: position.to_owned(),
+        detail: "it can't be decoded".to_owned(),
+    }
+}
+
+fn matching(
+    id: SeriesId,
+    key: &SeriesKey,
+    fields: &FieldSet,
+    predicate: &SeriesPredicate,
+    by_field: bool,
+) -> Option<SeriesInfo> {
+    let (measurement, tags) = key.parts();
+    if !by_field && !predicate.matches(measurement, &tags, "") {
+        return None;
+    }
+    let fields: Vec<FieldInfo> = fields
+        .fields
+        .iter()
+        .filter(|field| !by_field || predicate.matches(measurement, &tags, &field.name))
+        .map(|field| FieldInfo {
+            id: field.id,
+            name: Arc::clone(&field.name),
+            field_type: field.field_type,
+        })
+        .collect();
+    (!fields.is_empty()).then(|| SeriesInfo {
+        id,
+        key: key.clone(),
+        fields,
+    })
+}
+
+fn mentions_field(predicate: &SeriesPredicate) -> bool {
+    match predicate {
+        SeriesPredicate::Field(_) => true,
+        SeriesPredicate::And(parts) | SeriesPredicate::Or(parts) => {
+            parts.iter().any(mentions_field)
+        }
+        SeriesPredicate::Not(inner) => mentions_field(inner),
+        _ => false,
+    }
+}
+
+/// The one measurement that the predicate allows, if it says so plainly.
+fn only_measurement(predicate: &SeriesPredicate) -> Option<&str> {
+    match predicate {
+        SeriesPredicate::Measurement(TextMatch::Equal(name)) => Some(name),
+        SeriesPredicate::And(parts) => parts.iter().find_map(only_measurement),
+        _ => None,
+    }
+}
+
+fn allows_measurement(predicate: &SeriesPredicate, measurement: &str) -> bool {
+    match predicate {
+        SeriesPredicate::Measurement(wanted) => wanted.matches(measurement),
+        SeriesPredicate::And(parts) => parts
+            .iter()
+            .all(|part| allows_measurement(part, measurement)),
+        SeriesPredicate::Or(parts) => parts
+            .iter()
+            .any(|part| allows_measurement(part, measurement)),
+        _ => true,
+    }
+}

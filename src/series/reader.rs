@@ -1,0 +1,61 @@
+//! The stored points as queries see them.
+
+use super::index::SeriesIndex;
+use crate::engine::scan::Scanner;
+use crate::engine::source::{
+    FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError, StatsNeeded, WindowStats,
+};
+use crate::model::{BucketId, SeriesId, TimeRange};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Tells when everything acknowledged so far can be read.
+pub trait Progress: Send + Sync {
+    fn wait_applied(&self, timeout: Duration) -> Result<(), String>;
+}
+
+pub struct Reader {
+    pub scanner: Scanner,
+    pub index: Arc<SeriesIndex>,
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Source for Reader {
+    fn wait_visible(&self, timeout: Duration) -> Result<(), SourceError> {
+        self.progress
+            .wait_applied(timeout)
+            .map_err(SourceError::Storage)
+    }
+
+    fn select(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+        _range: TimeRange,
+    ) -> Result<Vec<SeriesInfo>, SourceError> {
+        let found = self.index.select(bucket, predicate);
+        found.map_err(|error| SourceError::Storage(error.to_string()))
+    }
+
+    fn read(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+    ) -> Result<Points, SourceError> {
+        self.scanner.read(bucket, series, field, range)
+    }
+
+    fn window_stats(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        bounds: &[i64],
+        needed: StatsNeeded,
+    ) -> Result<Vec<WindowStats>, SourceError> {
+        self.scanner
+            .window_stats(bucket, series, field, bounds, needed)
+    }
+}

@@ -1,0 +1,257 @@
+//! A writer's table of series: known ones in memory, others from the store, new ones created.
+
+use super::fields::{FieldDef, FieldRegistry, FieldSet};
+use super::ids::SeriesIds;
+use crate::model::{BucketId, FieldType, SeriesId, SeriesKey};
+use crate::storage::{StorageError, Store, WriteGroup, families, keys, postings};
+use hashbrown::HashTable;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Entries beyond this are forgotten at the next quiet moment; at about 300 bytes each.
+const ENTRIES_MAX: usize = 200_000;
+
+#[derive(Debug)]
+pub struct SeriesEntry {
+    pub bucket: BucketId,
+    pub key: SeriesKey,
+    hash: u64,
+    pub id: SeriesId,
+    pub fields: Arc<FieldSet>,
+}
+
+/// What a lookup found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Place in the table.
+    At(usize),
+    /// The bucket has as many series as it may.
+    Full { limit: u32 },
+}
+
+pub struct SeriesTable {
+    store: Arc<Store>,
+    fields: Arc<FieldRegistry>,
+    ids: Arc<SeriesIds>,
+    places: HashTable<usize>,
+    entries: Vec<SeriesEntry>,
+    /// New postings of the group being built.
+    postings: BTreeMap<Vec<u8>, Vec<SeriesId>>,
+    created: u64,
+}
+
+impl SeriesTable {
+    pub fn new(store: Arc<Store>, fields: Arc<FieldRegistry>, ids: Arc<SeriesIds>) -> Self {
+        Self {
+            store,
+            fields,
+            ids,
+            places: HashTable::new(),
+            entries: Vec::new(),
+            postings: BTreeMap::new(),
+            created: 0,
+        }
+    }
+
+    pub fn get(&self, place: usize) -> Option<&SeriesEntry> {
+        self.entries.get(place)
+    }
+
+    /// Series created since the last call.
+    pub fn take_created(&mut self) -> u64 {
+        std::mem::take(&mut self.created)
+    }
+
+    /// Finds the series, or creates it in the group.
+    pub fn find_or_create(
+        &mut self,
+        bucket: BucketId,
+        key: &SeriesKey,
+        key_hash: u64,
+        group: &mut WriteGroup<'_>,
+    ) -> Result<Found, StorageError> {
+        let hash = key_hash ^ bucket.get().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let entries = &self.entries;
+        let same = |place: &usize| {
+            entries
+                .get(*place)
+                .is_some_and(|entry| entry.bucket == bucket && entry.key == *key)
+        };
+        if let Some(place) = self.places.find(hash, same) {
+            return Ok(Found::At(*place));
+        }
+        let stored = self.store.get(
+            families::SERIES,
+            &keys::series_by_key(bucket, key.as_bytes()),
+        )?;
+        let (id, fields) = match stored {
+            Some(value) => {
+                let id = decode_id(&value, key)?;
+                (id, self.load_fields(bucket, id)?)
+            }
+            None => match self.create(bucket, key, group)? {
+                Some(id) => (id, Arc::new(FieldSet::default())),
+                None => {
+                    return Ok(Found::Full {
+                        limit: self.ids.limit(),
+                    });
+                }
+            },
+        };
+        Ok(Found::At(self.insert(SeriesEntry {
+            bucket,
+            key: key.clone(),
+            hash,
+            id,
+            fields,
+        })))
+    }
+
+    /// Finds a series that must exist, by its number: for replay.
+    pub fn find_by_id(
+        &mut self,
+        bucket: BucketId,
+        id: SeriesId,
+    ) -> Result<Option<usize>, StorageError> {
+        let Some(key) = self
+            .store
+            .get(families::SERIES, &keys::series_by_id(bucket, id))?
+        else {
+            return Ok(None);
+        };
+        let key = SeriesKey::from_bytes(&key).map_err(|error| StorageError::Corrupt {
+            what: "series key",
+            position: format!("bucket {bucket} series {}", id.0),
+            detail: error.to_string(),
+        })?;
+        let store = Arc::clone(&self.store);
+        // The series is there, so nothing is put into this group.
+        let mut group = store.group();
+        match self.find_or_create(bucket, &key, SeriesKey::hash64(key.as_bytes()), &mut group)? {
+            Found::At(place) => Ok(Some(place)),
+            Found::Full { .. } => Ok(None),
+        }
+    }
+
+    /// Gives a series a field that it does not have. `Err(type)` when its measurement forbids the type.
+    pub fn define_field(
+        &mut self,
+        bucket: BucketId,
+        key: &SeriesKey,
+        name: &str,
+        field_type: FieldType,
+    ) -> Result<Result<FieldDef, FieldType>, StorageError> {
+        self.fields
+            .ensure(bucket, key.measurement(), name, field_type)
+    }
+
+    /// Replaces a series' fields, in the group and in memory.
+    pub fn set_fields(
+        &mut self,
+        place: usize,
+        defined: &[FieldDef],
+        group: &mut WriteGroup<'_>,
+    ) -> Result<(), StorageError> {
+        let Some(entry) = self.entries.get_mut(place) else {
+            return Ok(());
+        };
+        let ids = entry
+            .fields
+            .fields
+            .iter()
+            .chain(defined)
+            .map(|field| field.id)
+            .collect();
+        entry.fields = self.fields.set_of(entry.bucket, ids)?;
+        let key = keys::schema_of_series(entry.bucket, entry.id);
+        group.put(families::SCHEMA, key, entry.fields.encode());
+        Ok(())
+    }
+
+    /// Adds the postings of the series created since the last call to the group.
+    pub fn put_postings(&mut self, group: &mut WriteGroup<'_>) {
+        for (key, ids) in std::mem::take(&mut self.postings) {
+            group.merge(families::INDEX, key, postings::encode_ids(&ids));
+        }
+    }
+
+    /// After a failed commit: what was created in it must not be remembered.
+    pub fn clear(&mut self) {
+        self.places.clear();
+        self.entries.clear();
+        self.postings.clear();
+    }
+
+    /// To be called between groups.
+    pub fn shrink(&mut self) {
+        if self.entries.len() > ENTRIES_MAX {
+            self.clear();
+            self.entries.shrink_to(ENTRIES_MAX / 2);
+        }
+    }
+
+    fn insert(&mut self, entry: SeriesEntry) -> usize {
+        let place = self.entries.len();
+        let hash = entry.hash;
+        self.entries.push(entry);
+        let entries = &self.entries;
+        self.places.insert_unique(hash, place, |place| {
+            entries.get(*place).map_or(0, |entry| entry.hash)
+        });
+        place
+    }
+
+    fn create(
+        &mut self,
+        bucket: BucketId,
+        key: &SeriesKey,
+        group: &mut WriteGroup<'_>,
+    ) -> Result<Option<SeriesId>, StorageError> {
+        let Some(id) = self.ids.next(bucket)? else {
+            return Ok(None);
+        };
+        group.put(
+            families::SERIES,
+            keys::series_by_key(bucket, key.as_bytes()),
+            id.0.to_be_bytes(),
+        );
+        group.put(
+            families::SERIES,
+            keys::series_by_id(bucket, id),
+            key.as_bytes(),
+        );
+        let (measurement, tags) = key.parts();
+        self.postings
+            .entry(keys::index_measurement(bucket, measurement))
+            .or_default()
+            .push(id);
+        for (tag, value) in tags {
+            let key = keys::index_value(bucket, measurement, tag, value);
+            self.postings.entry(key).or_default().push(id);
+        }
+        self.created += 1;
+        Ok(Some(id))
+    }
+
+    fn load_fields(&self, bucket: BucketId, id: SeriesId) -> Result<Arc<FieldSet>, StorageError> {
+        match self
+            .store
+            .get(families::SCHEMA, &keys::schema_of_series(bucket, id))?
+        {
+            Some(value) => self.fields.decode_set(bucket, &value),
+            None => Ok(Arc::new(FieldSet::default())),
+        }
+    }
+}
+
+fn decode_id(value: &[u8], key: &SeriesKey) -> Result<SeriesId, StorageError> {
+    value
+        .try_into()
+        .map(u32::from_be_bytes)
+        .map(SeriesId)
+        .map_err(|_| StorageError::Corrupt {
+            what: "series record",
+            position: format!("{key:?}"),
+            detail: format!("its id has {} bytes", value.len()),
+        })
+}
