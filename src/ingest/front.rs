@@ -313,6 +313,16 @@ impl Ingest {
         }
     }
 
+    /// Ends all threads without sealing, as a crash would.
+    #[cfg(test)]
+    pub(super) fn abandon(&self) {
+        drop(self.stop.lock().take());
+        for sender in &self.senders {
+            let _ = sender.try_send(Message::Abandon);
+        }
+        self.threads.lock().drain(..).for_each(|thread| drop(thread.join()));
+    }
+
     fn report_rejections(&self) {
         let now_ns = crate::clock::now_ns();
         for (bucket, lines) in monitor::lines(&self.rejections.take(), now_ns) {
@@ -346,7 +356,7 @@ impl Ingest {
     }
 
     /// Hands the batch to the writers that own its series.
-    fn submit(
+    pub(super) fn submit(
         &self,
         bucket: BucketId,
         batch: ParsedBatch,

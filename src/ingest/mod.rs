@@ -22,3 +22,6 @@ pub mod writer;
 
 pub use api::{Acknowledgement, PointWriter, RejectedCount, WriteError, WriteFigures};
 pub use front::{Ingest, IngestOptions};
+
+#[cfg(test)]
+mod tests;

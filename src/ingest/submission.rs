@@ -36,6 +36,9 @@ pub enum Message {
     Forget(BucketId, crossbeam_channel::Sender<()>),
     /// Finish what is queued, seal everything, end.
     Stop,
+    /// End at once.
+    #[cfg(test)]
+    Abandon,
 }
 
 impl Submission {

@@ -117,6 +117,11 @@ impl Writer {
                 None | Some(Message::Write(_)) => {}
                 Some(Message::Forget(bucket, done)) => self.forget(bucket, &done),
                 Some(Message::Stop) => break,
+                #[cfg(test)]
+                Some(Message::Abandon) => {
+                    self.partition.wait_sealed();
+                    return;
+                }
             }
         }
         self.partition.wait_sealed();
