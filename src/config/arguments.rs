@@ -12,15 +12,34 @@ pub enum Command {
     Config,
     /// Writes the commented influxd.toml, every option at its default.
     DefaultConfig,
+    /// Writes README's table of options.
+    ReadmeTable,
     Version,
     Help,
 }
 
 /// Name, command, what `influxd help` says.
 pub const COMMANDS: &[(&str, Command, &str)] = &[
-    ("run", Command::Run, "run the database (also without any command)"),
-    ("config", Command::Config, "print the effective configuration and where each value is from"),
-    ("default-config", Command::DefaultConfig, "print a commented influxd.toml with the defaults"),
+    (
+        "run",
+        Command::Run,
+        "run the database (also without any command)",
+    ),
+    (
+        "config",
+        Command::Config,
+        "print the effective configuration and where each value is from",
+    ),
+    (
+        "default-config",
+        Command::DefaultConfig,
+        "print a commented influxd.toml with the defaults",
+    ),
+    (
+        "readme-table",
+        Command::ReadmeTable,
+        "print the options as a Markdown table",
+    ),
     ("version", Command::Version, "print the version"),
     ("help", Command::Help, "print this text"),
 ];
@@ -36,9 +55,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// `arguments` without the program's name.
-    pub fn parse(
-        arguments: impl IntoIterator<Item = OsString>,
-    ) -> Result<Self, ArgumentError> {
+    pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, ArgumentError> {
         let mut parser = lexopt::Parser::from_args(arguments);
         let mut parsed = Self::default();
         let mut command: Option<(&'static str, Command)> = None;
@@ -83,17 +100,29 @@ fn find_flag(flag: &str) -> Result<&'static OptionDefinition, ArgumentError> {
         let names = OPTIONS.iter().map(OptionDefinition::flag);
         let others = ["config", "dev", "help", "version"].map(str::to_owned);
         let names: Vec<String> = names.chain(others).collect();
-        let nearest = nearest(flag, 0..names.len(), |i| names.get(i).cloned().unwrap_or_default());
-        let nearest = nearest.and_then(|i| names.get(i).cloned()).unwrap_or_default();
-        ArgumentError::UnknownFlag { flag: flag.to_owned(), nearest }
+        let nearest = nearest(flag, 0..names.len(), |i| {
+            names.get(i).cloned().unwrap_or_default()
+        });
+        let nearest = nearest
+            .and_then(|i| names.get(i).cloned())
+            .unwrap_or_default();
+        ArgumentError::UnknownFlag {
+            flag: flag.to_owned(),
+            nearest,
+        }
     })
 }
 
 fn find_command(word: &str) -> Result<(&'static str, Command), ArgumentError> {
     let found = COMMANDS.iter().find(|(name, ..)| *name == word);
-    found.map(|(name, command, _)| (*name, *command)).ok_or_else(|| {
-        let names = COMMANDS.iter().map(|(name, ..)| *name);
-        let nearest = nearest(word, names, str::to_owned).unwrap_or("run");
-        ArgumentError::UnknownCommand { command: word.to_owned(), nearest }
-    })
+    found
+        .map(|(name, command, _)| (*name, *command))
+        .ok_or_else(|| {
+            let names = COMMANDS.iter().map(|(name, ..)| *name);
+            let nearest = nearest(word, names, str::to_owned).unwrap_or("run");
+            ArgumentError::UnknownCommand {
+                command: word.to_owned(),
+                nearest,
+            }
+        })
 }

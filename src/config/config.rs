@@ -214,7 +214,10 @@ impl Draft {
             write_bytes_per_second: 0,
             write_burst_bytes: 0,
             query: QueryConfig::default(),
-            log: LogConfig { level: log::LevelFilter::Info, format: LogFormat::Text },
+            log: LogConfig {
+                level: log::LevelFilter::Info,
+                format: LogFormat::Text,
+            },
             setup: SetupDraft::default(),
             dev: false,
         }
@@ -235,14 +238,25 @@ impl Draft {
         }
         if self.storage.path.as_os_str().is_empty() {
             let reason = "must not be empty".to_owned();
-            return Err(BrokenRule { section: "storage", option: "path", reason });
+            return Err(BrokenRule {
+                section: "storage",
+                option: "path",
+                reason,
+            });
         }
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let writers = if self.queue.writers == 0 { cores() } else { self.queue.writers };
+        let writers = if self.queue.writers == 0 {
+            cores()
+        } else {
+            self.queue.writers
+        };
         Ok(Config {
             http: HttpConfig { tls, ..self.http },
             storage: self.storage,
-            queue: QueueConfig { writers, ..self.queue },
+            queue: QueueConfig {
+                writers,
+                ..self.queue
+            },
             schema: self.schema,
             limits: LimitsConfig {
                 max_series_per_bucket: Some(self.max_series_per_bucket).filter(|limit| *limit > 0),
@@ -279,13 +293,23 @@ fn write_rate(bytes_per_second: u64, burst_bytes: u64) -> Option<WriteRate> {
         0 => bytes_per_second.saturating_mul(10),
         given => given,
     };
-    (bytes_per_second > 0).then_some(WriteRate { bytes_per_second, burst_bytes })
+    (bytes_per_second > 0).then_some(WriteRate {
+        bytes_per_second,
+        burst_bytes,
+    })
 }
 
 impl SetupDraft {
     /// All or nothing: a username, an org and a bucket make a setup, the rest is optional.
     fn finish(self, dev: bool) -> Result<Option<SetupConfig>, BrokenRule> {
-        let Self { username, password, org, bucket, token, retention } = self;
+        let Self {
+            username,
+            password,
+            org,
+            bucket,
+            token,
+            retention,
+        } = self;
         let retention = Some(retention).filter(|retention| !retention.is_zero());
         let any = username.is_some()
             || password.is_some()
@@ -298,8 +322,9 @@ impl SetupDraft {
         let missing = |option| BrokenRule {
             section: "setup",
             option,
-            reason: "is needed by the first start: set username, org and bucket, or none of [setup]"
-                .to_owned(),
+            reason:
+                "is needed by the first start: set username, org and bucket, or none of [setup]"
+                    .to_owned(),
         };
         let username = username.ok_or_else(|| missing("username"))?;
         let org = org.ok_or_else(|| missing("org"))?;
@@ -320,7 +345,14 @@ impl SetupDraft {
                     .to_owned(),
             });
         }
-        Ok(Some(SetupConfig { username, password, org, bucket, token, retention }))
+        Ok(Some(SetupConfig {
+            username,
+            password,
+            org,
+            bucket,
+            token,
+            retention,
+        }))
     }
 }
 

@@ -7,11 +7,23 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     #[error("{}: can't read the configuration file: {source}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{}:{line}: not valid TOML: {message}", path.display())]
-    Syntax { path: PathBuf, line: usize, message: String },
+    Syntax {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
     #[error("{}:{line}: unknown section [{section}]; did you mean [{nearest}]?", path.display())]
-    UnknownSection { path: PathBuf, line: usize, section: String, nearest: &'static str },
+    UnknownSection {
+        path: PathBuf,
+        line: usize,
+        section: String,
+        nearest: &'static str,
+    },
     #[error(
         "{}:{line}: unknown key {key:?} in [{section}]; did you mean [{}] {}?",
         path.display(), nearest.0, nearest.1
@@ -45,7 +57,12 @@ pub enum ConfigError {
         allowed: String,
     },
     #[error("{origin}: [{section}] {key} {reason}")]
-    BrokenRule { origin: Origin, section: &'static str, key: &'static str, reason: String },
+    BrokenRule {
+        origin: Origin,
+        section: &'static str,
+        key: &'static str,
+        reason: String,
+    },
 }
 
 /// Process exit code 2.
@@ -56,9 +73,15 @@ pub enum ArgumentError {
     #[error("unknown flag -{flag}; `influxd help` lists all")]
     UnknownShortFlag { flag: char },
     #[error("unknown command {command:?}; did you mean {nearest}? `influxd help` lists all")]
-    UnknownCommand { command: String, nearest: &'static str },
+    UnknownCommand {
+        command: String,
+        nearest: &'static str,
+    },
     #[error("unexpected argument {argument:?} after the command {command}")]
-    Unexpected { argument: String, command: &'static str },
+    Unexpected {
+        argument: String,
+        command: &'static str,
+    },
     #[error("{0}; see `influxd help`")]
     Malformed(#[from] lexopt::Error),
 }
@@ -100,9 +123,13 @@ mod tests {
 
     #[test]
     fn edit_distance_counts_single_edits() {
-        for (a, b, distance) in
-            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
+        for (a, b, distance) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 2),
+        ] {
             assert_eq!(edit_distance(a, b), distance, "{a} {b}");
         }
     }

@@ -6,7 +6,10 @@
 //! (`RUST_LOG`, `NOTIFY_SOCKET` and the dynamic linker's variables excepted).
 
 pub mod arguments;
-#[expect(clippy::module_inception, reason = "raw -> config are the two stages, by their names")]
+#[expect(
+    clippy::module_inception,
+    reason = "raw -> config are the two stages, by their names"
+)]
 pub mod config;
 pub mod error;
 pub mod options;

@@ -23,14 +23,39 @@ pub struct OptionDefinition {
 
 /// What is allowed, and where the value goes. Bounds are inclusive.
 pub enum Kind {
-    Address { set: fn(&mut Draft, SocketAddr) },
-    Path { set: fn(&mut Draft, Option<PathBuf>) },
-    Size { min: u64, max: u64, set: fn(&mut Draft, usize) },
-    Duration { min: Duration, max: Duration, set: fn(&mut Draft, Duration) },
-    Count { min: u64, max: u64, set: fn(&mut Draft, u64) },
-    Choice { allowed: &'static [&'static str], set: fn(&mut Draft, &str) },
-    Name { set: fn(&mut Draft, Option<String>) },
-    Secret { min_len: usize, max_len: usize, set: fn(&mut Draft, Option<Secret>) },
+    Address {
+        set: fn(&mut Draft, SocketAddr),
+    },
+    Path {
+        set: fn(&mut Draft, Option<PathBuf>),
+    },
+    Size {
+        min: u64,
+        max: u64,
+        set: fn(&mut Draft, usize),
+    },
+    Duration {
+        min: Duration,
+        max: Duration,
+        set: fn(&mut Draft, Duration),
+    },
+    Count {
+        min: u64,
+        max: u64,
+        set: fn(&mut Draft, u64),
+    },
+    Choice {
+        allowed: &'static [&'static str],
+        set: fn(&mut Draft, &str),
+    },
+    Name {
+        set: fn(&mut Draft, Option<String>),
+    },
+    Secret {
+        min_len: usize,
+        max_len: usize,
+        set: fn(&mut Draft, Option<Secret>),
+    },
 }
 
 const KIB: u64 = 1 << 10;
@@ -48,34 +73,57 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("http", "The HTTP server."),
     ("storage", "Where points are kept, and how safely."),
     ("queue", "Between HTTP and the writer threads."),
-    ("schema", "Field types. The first accepted value fixes the type."),
-    ("limits", "Bounds for what clients may use. 0 means no limit."),
+    (
+        "schema",
+        "Field types. The first accepted value fixes the type.",
+    ),
+    (
+        "limits",
+        "Bounds for what clients may use. 0 means no limit.",
+    ),
     ("query", "Bounds for queries."),
-    ("log", "The log goes to standard error. RUST_LOG overrides the level."),
-    ("setup", "With these the first start creates user, org, bucket and token by itself."),
+    (
+        "log",
+        "The log goes to standard error. RUST_LOG overrides the level.",
+    ),
+    (
+        "setup",
+        "With these the first start creates user, org, bucket and token by itself.",
+    ),
 ];
 
-pub const OPTIONS: &[OptionDefinition] = &[
+/// A static, so that a definition has one address and can be compared by it.
+pub static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         section: "http",
         name: "bind-address",
         default: "127.0.0.1:8086",
         help: "Address to listen on. :8086 means every interface.",
-        kind: Kind::Address { set: |c, v| c.http.bind_address = v },
+        kind: Kind::Address {
+            set: |c, v| c.http.bind_address = v,
+        },
     },
     OptionDefinition {
         section: "http",
         name: "max-body-bytes",
         default: "64MiB",
         help: "Largest request body, inflated. Larger ones are answered 413.",
-        kind: Kind::Size { min: KIB, max: 4 * GIB, set: |c, v| c.http.max_body_bytes = v },
+        kind: Kind::Size {
+            min: KIB,
+            max: 4 * GIB,
+            set: |c, v| c.http.max_body_bytes = v,
+        },
     },
     OptionDefinition {
         section: "http",
         name: "read-timeout",
         default: "30s",
         help: "Longest wait for a request's header and for each piece of its body.",
-        kind: Kind::Duration { min: SECOND, max: HOUR, set: |c, v| c.http.read_timeout = v },
+        kind: Kind::Duration {
+            min: SECOND,
+            max: HOUR,
+            set: |c, v| c.http.read_timeout = v,
+        },
     },
     OptionDefinition {
         section: "http",
@@ -93,21 +141,27 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "tls-certificate",
         default: "",
         help: "PEM file with the certificate chain. With tls-key it turns HTTPS on.",
-        kind: Kind::Path { set: |c, v| c.tls_certificate = v },
+        kind: Kind::Path {
+            set: |c, v| c.tls_certificate = v,
+        },
     },
     OptionDefinition {
         section: "http",
         name: "tls-key",
         default: "",
         help: "PEM file with the certificate's private key.",
-        kind: Kind::Path { set: |c, v| c.tls_key = v },
+        kind: Kind::Path {
+            set: |c, v| c.tls_key = v,
+        },
     },
     OptionDefinition {
         section: "storage",
         name: "path",
         default: "data/db",
         help: "Data directory. It is created when missing and used by one process at a time.",
-        kind: Kind::Path { set: |c, v| c.storage.path = v.unwrap_or_default() },
+        kind: Kind::Path {
+            set: |c, v| c.storage.path = v.unwrap_or_default(),
+        },
     },
     OptionDefinition {
         section: "storage",
@@ -132,28 +186,44 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "sync-interval",
         default: "100ms",
         help: "Time between syncs with sync = \"interval\".",
-        kind: Kind::Duration { min: MS, max: HOUR, set: |c, v| c.storage.sync_interval = v },
+        kind: Kind::Duration {
+            min: MS,
+            max: HOUR,
+            set: |c, v| c.storage.sync_interval = v,
+        },
     },
     OptionDefinition {
         section: "storage",
         name: "head-max-bytes",
         default: "64MiB",
         help: "Points in memory before they are sealed into compressed blocks.",
-        kind: Kind::Size { min: MIB, max: 64 * GIB, set: |c, v| c.storage.head_max_bytes = v },
+        kind: Kind::Size {
+            min: MIB,
+            max: 64 * GIB,
+            set: |c, v| c.storage.head_max_bytes = v,
+        },
     },
     OptionDefinition {
         section: "storage",
         name: "block-cache-bytes",
         default: "32MiB",
         help: "Cache of blocks read from disk.",
-        kind: Kind::Size { min: MIB, max: 256 * GIB, set: |c, v| c.storage.block_cache_bytes = v },
+        kind: Kind::Size {
+            min: MIB,
+            max: 256 * GIB,
+            set: |c, v| c.storage.block_cache_bytes = v,
+        },
     },
     OptionDefinition {
         section: "queue",
         name: "max-bytes",
         default: "64MiB",
         help: "Parsed batches that wait for a writer. Above it writes are answered 503.",
-        kind: Kind::Size { min: MIB, max: 16 * GIB, set: |c, v| c.queue.max_bytes = v },
+        kind: Kind::Size {
+            min: MIB,
+            max: 16 * GIB,
+            set: |c, v| c.queue.max_bytes = v,
+        },
     },
     OptionDefinition {
         section: "queue",
@@ -164,8 +234,11 @@ pub const OPTIONS: &[OptionDefinition] = &[
         kind: Kind::Choice {
             allowed: &["journal", "queue"],
             set: |c, v| {
-                c.queue.acknowledge =
-                    if v == "queue" { Acknowledge::Queue } else { Acknowledge::Journal }
+                c.queue.acknowledge = if v == "queue" {
+                    Acknowledge::Queue
+                } else {
+                    Acknowledge::Journal
+                }
             },
         },
     },
@@ -174,14 +247,22 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "writers",
         default: "0",
         help: "Writer threads. 0 means one per core.",
-        kind: Kind::Count { min: 0, max: 256, set: |c, v| c.queue.writers = saturating_usize(v) },
+        kind: Kind::Count {
+            min: 0,
+            max: 256,
+            set: |c, v| c.queue.writers = saturating_usize(v),
+        },
     },
     OptionDefinition {
         section: "queue",
         name: "retry-after",
         default: "1s",
         help: "Sent as Retry-After with 503, in whole seconds.",
-        kind: Kind::Duration { min: SECOND, max: HOUR, set: |c, v| c.queue.retry_after = v },
+        kind: Kind::Duration {
+            min: SECOND,
+            max: HOUR,
+            set: |c, v| c.queue.retry_after = v,
+        },
     },
     OptionDefinition {
         section: "schema",
@@ -204,7 +285,11 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "max-series-per-bucket",
         default: "10000000",
         help: "Points of further series are rejected.",
-        kind: Kind::Count { min: 0, max: u64::MAX, set: |c, v| c.max_series_per_bucket = v },
+        kind: Kind::Count {
+            min: 0,
+            max: u64::MAX,
+            set: |c, v| c.max_series_per_bucket = v,
+        },
     },
     OptionDefinition {
         section: "limits",
@@ -222,7 +307,11 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "write-burst-bytes",
         default: "0",
         help: "What an org may write at once before the rate counts. 0 means ten seconds' worth.",
-        kind: Kind::Size { min: 0, max: 64 * GIB, set: |c, v| c.write_burst_bytes = widened(v) },
+        kind: Kind::Size {
+            min: 0,
+            max: 64 * GIB,
+            set: |c, v| c.write_burst_bytes = widened(v),
+        },
     },
     OptionDefinition {
         section: "query",
@@ -240,14 +329,22 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "max-memory-bytes",
         default: "128MiB",
         help: "Memory of one query. Above it the query fails.",
-        kind: Kind::Size { min: MIB, max: 256 * GIB, set: |c, v| c.query.max_memory_bytes = v },
+        kind: Kind::Size {
+            min: MIB,
+            max: 256 * GIB,
+            set: |c, v| c.query.max_memory_bytes = v,
+        },
     },
     OptionDefinition {
         section: "query",
         name: "timeout",
         default: "60s",
         help: "Longest run of one query.",
-        kind: Kind::Duration { min: MS, max: DAY, set: |c, v| c.query.timeout = v },
+        kind: Kind::Duration {
+            min: MS,
+            max: DAY,
+            set: |c, v| c.query.timeout = v,
+        },
     },
     OptionDefinition {
         section: "log",
@@ -271,7 +368,11 @@ pub const OPTIONS: &[OptionDefinition] = &[
         kind: Kind::Choice {
             allowed: &["text", "json"],
             set: |c, v| {
-                c.log.format = if v == "json" { LogFormat::Json } else { LogFormat::Text }
+                c.log.format = if v == "json" {
+                    LogFormat::Json
+                } else {
+                    LogFormat::Text
+                }
             },
         },
     },
@@ -280,7 +381,9 @@ pub const OPTIONS: &[OptionDefinition] = &[
         name: "username",
         default: "",
         help: "First user.",
-        kind: Kind::Name { set: |c, v| c.setup.username = v },
+        kind: Kind::Name {
+            set: |c, v| c.setup.username = v,
+        },
     },
     OptionDefinition {
         section: "setup",
@@ -288,28 +391,40 @@ pub const OPTIONS: &[OptionDefinition] = &[
         default: "",
         help: "The user's password.",
         // argon2id takes longer ones; 72 is what InfluxDB's clients and documents know.
-        kind: Kind::Secret { min_len: 8, max_len: 72, set: |c, v| c.setup.password = v },
+        kind: Kind::Secret {
+            min_len: 8,
+            max_len: 72,
+            set: |c, v| c.setup.password = v,
+        },
     },
     OptionDefinition {
         section: "setup",
         name: "org",
         default: "",
         help: "First organization.",
-        kind: Kind::Name { set: |c, v| c.setup.org = v },
+        kind: Kind::Name {
+            set: |c, v| c.setup.org = v,
+        },
     },
     OptionDefinition {
         section: "setup",
         name: "bucket",
         default: "",
         help: "First bucket.",
-        kind: Kind::Name { set: |c, v| c.setup.bucket = v },
+        kind: Kind::Name {
+            set: |c, v| c.setup.bucket = v,
+        },
     },
     OptionDefinition {
         section: "setup",
         name: "token",
         default: "",
         help: "Operator token, which may do everything.",
-        kind: Kind::Secret { min_len: 8, max_len: 1024, set: |c, v| c.setup.token = v },
+        kind: Kind::Secret {
+            min_len: 8,
+            max_len: 1024,
+            set: |c, v| c.setup.token = v,
+        },
     },
     OptionDefinition {
         section: "setup",
@@ -336,7 +451,9 @@ fn widened(value: usize) -> u64 {
 impl OptionDefinition {
     /// `INFLUXD_HTTP_BIND_ADDRESS`.
     pub fn environment(&self) -> String {
-        format!("INFLUXD_{}_{}", self.section, self.name).to_uppercase().replace('-', "_")
+        format!("INFLUXD_{}_{}", self.section, self.name)
+            .to_uppercase()
+            .replace('-', "_")
     }
 
     /// `http-bind-address`, without the dashes in front.
@@ -355,7 +472,9 @@ impl OptionDefinition {
 
     /// Sets the option from its text; the error says what is allowed.
     pub fn apply(&self, draft: &mut Draft, text: &str) -> Result<(), String> {
-        self.kind.apply(draft, text).ok_or_else(|| self.kind.allowed())
+        self.kind
+            .apply(draft, text)
+            .ok_or_else(|| self.kind.allowed())
     }
 }
 
@@ -369,7 +488,10 @@ impl Kind {
                 set(draft, usize::try_from(bytes).ok()?);
             }
             Self::Duration { min, max, set } => {
-                set(draft, parse_duration(text).filter(|value| (min..=max).contains(&value))?);
+                set(
+                    draft,
+                    parse_duration(text).filter(|value| (min..=max).contains(&value))?,
+                );
             }
             Self::Count { min, max, set } => {
                 let count = text.trim().parse().ok();
@@ -385,7 +507,11 @@ impl Kind {
                 }
                 set(draft, non_empty(text).map(str::to_owned));
             }
-            Self::Secret { min_len, max_len, set } => {
+            Self::Secret {
+                min_len,
+                max_len,
+                set,
+            } => {
                 let fits = text.is_empty() || (min_len..=max_len).contains(&&text.len());
                 if !fits || text.chars().any(char::is_control) {
                     return None;
@@ -400,18 +526,25 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match self {
             Self::Address { .. } => {
-                "an address and a port that can be resolved, like 127.0.0.1:8086 or :8086".to_owned()
+                "an address and a port that can be resolved, like 127.0.0.1:8086 or :8086"
+                    .to_owned()
             }
             Self::Path { .. } => "a path".to_owned(),
             Self::Size { min, max, .. } => {
-                format!("a size like 64MiB, {} to {}", format_size(*min), format_size(*max))
+                format!(
+                    "a size like 64MiB, {} to {}",
+                    format_size(*min),
+                    format_size(*max)
+                )
             }
             Self::Duration { min, max, .. } => format!(
                 "a duration with units, like 100ms or 1h30m, {} to {}",
                 format_duration(*min),
                 format_duration(*max)
             ),
-            Self::Count { min, max: u64::MAX, .. } => format!("a whole number, {min} or more"),
+            Self::Count {
+                min, max: u64::MAX, ..
+            } => format!("a whole number, {min} or more"),
             Self::Count { min, max, .. } => format!("a whole number, {min} to {max}"),
             Self::Choice { allowed, .. } => format!("one of {}", allowed.join(", ")),
             Self::Name { .. } => {
@@ -419,7 +552,9 @@ impl Kind {
                  outer spaces"
                     .to_owned()
             }
-            Self::Secret { min_len, max_len, .. } => {
+            Self::Secret {
+                min_len, max_len, ..
+            } => {
                 format!("{min_len} to {max_len} bytes without control characters")
             }
         }

@@ -28,8 +28,14 @@ pub fn help() -> String {
         let _ = writeln!(text, "  {name:<16}{help}");
     }
     text.push_str("\nFlags:\n");
-    let _ = writeln!(text, "  --config FILE   configuration file (else $INFLUXD_CONFIG, else influxd.toml here)");
-    let _ = writeln!(text, "  --dev           local development: loopback, org dev, bucket dev, a token is printed");
+    let _ = writeln!(
+        text,
+        "  --config FILE   configuration file (else $INFLUXD_CONFIG, else influxd.toml here)"
+    );
+    let _ = writeln!(
+        text,
+        "  --dev           local development: loopback, org dev, bucket dev, a token is printed"
+    );
     text.push_str(
         "\nOptions, as a flag --http-bind-address ADDRESS, as a variable \
          INFLUXD_HTTP_BIND_ADDRESS,\nor in the file as [http] bind-address; flags win over \
@@ -69,7 +75,12 @@ pub fn default_file() -> String {
             for line in wrap(&format!("{} {}", option.help, limits(option)), WIDTH - 2) {
                 let _ = writeln!(text, "# {line}");
             }
-            let _ = writeln!(text, "#{} = {}", option.name, toml_value(option, option.default));
+            let _ = writeln!(
+                text,
+                "#{} = {}",
+                option.name,
+                toml_value(option, option.default)
+            );
         }
     }
     text
@@ -99,7 +110,11 @@ pub fn effective(raw: &RawConfig) -> String {
     for (section, _) in SECTIONS {
         let lead = if text.is_empty() { "" } else { "\n" };
         let _ = writeln!(text, "{lead}[{section}]");
-        for value in raw.values.iter().filter(|value| value.option.section == *section) {
+        for value in raw
+            .values
+            .iter()
+            .filter(|value| value.option.section == *section)
+        {
             let shown = match value.option.is_secret() && !value.text.is_empty() {
                 true => format!("{MASK:?}"),
                 false => toml_value(value.option, &value.text),
@@ -117,7 +132,9 @@ pub fn effective(raw: &RawConfig) -> String {
 }
 
 fn of_section(section: &str) -> impl Iterator<Item = &'static OptionDefinition> {
-    OPTIONS.iter().filter(move |option| option.section == section)
+    OPTIONS
+        .iter()
+        .filter(move |option| option.section == section)
 }
 
 fn limits(option: &OptionDefinition) -> String {
@@ -131,7 +148,11 @@ fn limits(option: &OptionDefinition) -> String {
 /// Bare where TOML has integers, else quoted as TOML does.
 fn toml_value(option: &OptionDefinition, text: &str) -> String {
     let bare = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if option.is_number() && bare { text.to_owned() } else { toml::Value::from(text).to_string() }
+    if option.is_number() && bare {
+        text.to_owned()
+    } else {
+        toml::Value::from(text).to_string()
+    }
 }
 
 /// Words of `text` in lines of at most `width` characters.

@@ -46,9 +46,14 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     let mut total_ns: u64 = 0;
     loop {
         let (digits, tail) = split_number(rest)?;
-        let unit_len = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let unit_len = tail
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_len);
-        let part_ns = digits.parse::<u64>().ok()?.checked_mul(factor(DURATION_UNITS, unit)?)?;
+        let part_ns = digits
+            .parse::<u64>()
+            .ok()?
+            .checked_mul(factor(DURATION_UNITS, unit)?)?;
         total_ns = total_ns.checked_add(part_ns)?;
         rest = tail;
         if rest.is_empty() {
@@ -85,12 +90,17 @@ pub fn format_duration(duration: Duration) -> String {
 }
 
 fn split_number(text: &str) -> Option<(&str, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     (end > 0).then(|| text.split_at(end))
 }
 
 fn factor(units: &[(&str, u64)], unit: &str) -> Option<u64> {
-    units.iter().find(|(name, _)| *name == unit).map(|(_, factor)| *factor)
+    units
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .map(|(_, factor)| *factor)
 }
 
 #[cfg(test)]
@@ -110,7 +120,16 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), Some(bytes), "{text}");
         }
-        for text in ["", "MiB", "-1", "1.5GiB", "64mib", "64MiBs", "99999999999TiB", "1 2"] {
+        for text in [
+            "",
+            "MiB",
+            "-1",
+            "1.5GiB",
+            "64mib",
+            "64MiBs",
+            "99999999999TiB",
+            "1 2",
+        ] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }
@@ -125,9 +144,23 @@ mod tests {
             ("1w", 604_800_000_000_000),
             ("3us", 3_000),
         ] {
-            assert_eq!(parse_duration(text), Some(Duration::from_nanos(ns)), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                Some(Duration::from_nanos(ns)),
+                "{text}"
+            );
         }
-        for text in ["", "10", "ms", "1.5s", "-1s", "1x", "1h30", "99999999999w", "1s "] {
+        for text in [
+            "",
+            "10",
+            "ms",
+            "1.5s",
+            "-1s",
+            "1x",
+            "1h30",
+            "99999999999w",
+            "1s ",
+        ] {
             let expected = (text == "1s ").then(|| Duration::from_secs(1));
             assert_eq!(parse_duration(text), expected, "{text}");
         }

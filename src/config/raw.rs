@@ -20,8 +20,11 @@ const VARIABLE_PREFIX: &str = "INFLUXD_";
 const FILE_VARIABLE: &str = "INFLUXD_CONFIG";
 
 /// What `--dev` gives, below everything that is given explicitly.
-const DEV_VALUES: &[(&str, &str, &str)] =
-    &[("setup", "username", "dev"), ("setup", "org", "dev"), ("setup", "bucket", "dev")];
+const DEV_VALUES: &[(&str, &str, &str)] = &[
+    ("setup", "username", "dev"),
+    ("setup", "org", "dev"),
+    ("setup", "bucket", "dev"),
+];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -69,8 +72,10 @@ impl RawConfig {
         if arguments.dev {
             raw.apply_dev();
         }
-        let variables: Vec<_> =
-            variables.into_iter().filter_map(|(k, v)| Some((k.into_string().ok()?, v))).collect();
+        let variables: Vec<_> = variables
+            .into_iter()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v)))
+            .collect();
         raw.rust_log = variables
             .iter()
             .find(|(name, _)| name == "RUST_LOG")
@@ -95,7 +100,10 @@ impl RawConfig {
         let mut draft = Draft::blank();
         draft.dev = self.dev;
         for value in &self.values {
-            value.option.apply(&mut draft, &value.text).map_err(|allowed| value.refused(allowed))?;
+            value
+                .option
+                .apply(&mut draft, &value.text)
+                .map_err(|allowed| value.refused(allowed))?;
         }
         draft.finish().map_err(|rule| self.broken(rule))
     }
@@ -106,7 +114,11 @@ impl RawConfig {
             text: option.default.to_owned(),
             origin: Origin::Default,
         };
-        Self { values: OPTIONS.iter().map(value).collect(), dev: false, rust_log: None }
+        Self {
+            values: OPTIONS.iter().map(value).collect(),
+            dev: false,
+            rust_log: None,
+        }
     }
 
     fn apply_dev(&mut self) {
@@ -119,7 +131,10 @@ impl RawConfig {
     }
 
     fn set(&mut self, option: &'static OptionDefinition, text: String, origin: Origin) {
-        if let Some(value) = self.values.iter_mut().find(|value| std::ptr::eq(value.option, option))
+        if let Some(value) = self
+            .values
+            .iter_mut()
+            .find(|value| std::ptr::eq(value.option, option))
         {
             value.text = text;
             value.origin = origin;
@@ -128,7 +143,11 @@ impl RawConfig {
 
     fn apply_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
         let line_of = |offset: usize| {
-            1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
+            1 + text
+                .bytes()
+                .take(offset)
+                .filter(|byte| *byte == b'\n')
+                .count()
         };
         let document = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
             path: path.to_owned(),
@@ -141,21 +160,28 @@ impl RawConfig {
             let DeValue::Table(table) = value.get_ref() else {
                 let key = name.get_ref().to_string();
                 let nearest = nearest_option(&key, OPTIONS.iter());
-                return Err(ConfigError::KeyOutsideSection { path, line, key, nearest });
+                return Err(ConfigError::KeyOutsideSection {
+                    path,
+                    line,
+                    key,
+                    nearest,
+                });
             };
             let section = find_section(name.get_ref(), &path, line)?;
             for (key, value) in table {
                 let line = line_of(key.span().start);
-                let origin = Origin::File { path: path.clone(), line };
-                let option = find(section, key.get_ref()).ok_or_else(|| {
-                    ConfigError::UnknownKey {
+                let origin = Origin::File {
+                    path: path.clone(),
+                    line,
+                };
+                let option =
+                    find(section, key.get_ref()).ok_or_else(|| ConfigError::UnknownKey {
                         path: path.clone(),
                         line,
                         section,
                         key: key.get_ref().to_string(),
                         nearest: nearest_in_section(section, key.get_ref()),
-                    }
-                })?;
+                    })?;
                 let text = toml_text(option, value, &origin)?;
                 self.set(option, text, origin);
             }
@@ -169,7 +195,9 @@ impl RawConfig {
         }
         let Some(option) = OPTIONS.iter().find(|option| option.environment() == name) else {
             let nearest = nearest(&name, OPTIONS.iter(), OptionDefinition::environment);
-            let nearest = nearest.map(OptionDefinition::environment).unwrap_or_default();
+            let nearest = nearest
+                .map(OptionDefinition::environment)
+                .unwrap_or_default();
             return Err(ConfigError::UnknownVariable { name, nearest });
         };
         self.set(option, text_of(value), Origin::Variable(name));
@@ -177,17 +205,33 @@ impl RawConfig {
     }
 
     fn broken(&self, rule: BrokenRule) -> ConfigError {
-        let BrokenRule { section, option: key, reason } = rule;
-        let value =
-            self.values.iter().find(|v| v.option.section == section && v.option.name == key);
+        let BrokenRule {
+            section,
+            option: key,
+            reason,
+        } = rule;
+        let value = self
+            .values
+            .iter()
+            .find(|v| v.option.section == section && v.option.name == key);
         let origin = value.map_or(Origin::Default, |value| value.origin.clone());
-        ConfigError::BrokenRule { origin, section, key, reason }
+        ConfigError::BrokenRule {
+            origin,
+            section,
+            key,
+            reason,
+        }
     }
 }
 
 impl RawValue {
     fn refused(&self, allowed: String) -> ConfigError {
-        bad_value(self.option, &self.origin, format!("{:?}", self.text), allowed)
+        bad_value(
+            self.option,
+            &self.origin,
+            format!("{:?}", self.text),
+            allowed,
+        )
     }
 }
 
@@ -201,7 +245,11 @@ fn bad_value(
         origin: origin.clone(),
         section: option.section,
         key: option.name,
-        value: if option.is_secret() { MASK.to_owned() } else { value },
+        value: if option.is_secret() {
+            MASK.to_owned()
+        } else {
+            value
+        },
         allowed,
     }
 }
@@ -228,31 +276,40 @@ fn text_of(value: OsString) -> String {
 /// Kubernetes gives every pod variables for each service; for one that is named `influxd` they are
 /// `INFLUXD_SERVICE_HOST`, `INFLUXD_PORT_8086_TCP_ADDR` and so on. They are not ours.
 fn is_service_link(name: &str) -> bool {
-    ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"].iter().any(|tail| name.ends_with(tail))
+    ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"]
+        .iter()
+        .any(|tail| name.ends_with(tail))
         || name.contains("_SERVICE_PORT_")
         || name.contains("_TCP")
         || name.contains("_UDP")
 }
 
 fn find(section: &str, name: &str) -> Option<&'static OptionDefinition> {
-    OPTIONS.iter().find(|option| option.section == section && option.name == name)
+    OPTIONS
+        .iter()
+        .find(|option| option.section == section && option.name == name)
 }
 
 fn find_section(name: &str, path: &Path, line: usize) -> Result<&'static str, ConfigError> {
     let names = || SECTIONS.iter().map(|(section, _)| *section);
-    names().find(|section| *section == name).ok_or_else(|| ConfigError::UnknownSection {
-        path: path.to_owned(),
-        line,
-        section: name.to_owned(),
-        nearest: nearest(name, names(), str::to_owned).unwrap_or("http"),
-    })
+    names()
+        .find(|section| *section == name)
+        .ok_or_else(|| ConfigError::UnknownSection {
+            path: path.to_owned(),
+            line,
+            section: name.to_owned(),
+            nearest: nearest(name, names(), str::to_owned).unwrap_or("http"),
+        })
 }
 
 /// A key that another section knows belongs there; else the nearest of its own section.
 fn nearest_in_section(section: &str, key: &str) -> (&'static str, &'static str) {
     match OPTIONS.iter().find(|option| option.name == key) {
         Some(option) => (option.section, option.name),
-        None => nearest_option(key, OPTIONS.iter().filter(|option| option.section == section)),
+        None => nearest_option(
+            key,
+            OPTIONS.iter().filter(|option| option.section == section),
+        ),
     }
 }
 
@@ -261,7 +318,9 @@ fn nearest_option(
     options: impl Iterator<Item = &'static OptionDefinition>,
 ) -> (&'static str, &'static str) {
     nearest(key, options, |option| option.name.to_owned())
-        .map_or(("http", "bind-address"), |option| (option.section, option.name))
+        .map_or(("http", "bind-address"), |option| {
+            (option.section, option.name)
+        })
 }
 
 fn toml_text(

@@ -4,22 +4,10 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-/// A directory that goes away with the test.
-struct Directory(std::path::PathBuf);
-
-impl Directory {
-    fn with_file(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("influxd-config-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        std::fs::write(path.join(DEFAULT_FILE), text).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn with_file(text: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(DEFAULT_FILE), text).unwrap();
+    directory
 }
 
 fn collect(
@@ -28,13 +16,15 @@ fn collect(
     flags: &[&str],
 ) -> Result<RawConfig, ConfigError> {
     let arguments = Arguments::parse(flags.iter().map(OsString::from)).unwrap();
-    let variables = variables.iter().map(|(k, v)| (OsString::from(k), OsString::from(v)));
+    let variables = variables
+        .iter()
+        .map(|(k, v)| (OsString::from(k), OsString::from(v)));
     RawConfig::collect(&arguments, variables, directory)
 }
 
-fn refusal(name: &str, text: &str) -> String {
-    let directory = Directory::with_file(name, text);
-    let result = collect(&directory.0, &[], &[]).and_then(|raw| raw.validate());
+fn refusal(text: &str) -> String {
+    let directory = with_file(text);
+    let result = collect(directory.path(), &[], &[]).and_then(|raw| raw.validate());
     result.expect_err("the file should be refused").to_string()
 }
 
@@ -47,18 +37,27 @@ fn every_default_is_a_value_its_option_accepts() {
     let raw = collect(empty(), &[], &[]).unwrap();
     assert_eq!(raw.validate().unwrap(), Config::default());
     assert_eq!(Config::default().setup, None);
-    assert_eq!(Config::default().http.bind_address, "127.0.0.1:8086".parse().unwrap());
+    assert_eq!(
+        Config::default().http.bind_address,
+        "127.0.0.1:8086".parse().unwrap()
+    );
 }
 
 #[test]
 fn flags_win_over_variables_which_win_over_the_file() {
     let file = "[http]\nbind-address = \"127.0.0.1:1\"\nmax-connections = 7\n\
                 [queue]\nwriters = 3\n";
-    let directory = Directory::with_file("precedence", file);
-    let variables =
-        [("INFLUXD_HTTP_BIND_ADDRESS", "127.0.0.1:2"), ("INFLUXD_QUEUE_WRITERS", "4")];
-    let raw =
-        collect(&directory.0, &variables, &["run", "--http-bind-address", "127.0.0.1:3"]).unwrap();
+    let directory = with_file(file);
+    let variables = [
+        ("INFLUXD_HTTP_BIND_ADDRESS", "127.0.0.1:2"),
+        ("INFLUXD_QUEUE_WRITERS", "4"),
+    ];
+    let raw = collect(
+        directory.path(),
+        &variables,
+        &["run", "--http-bind-address", "127.0.0.1:3"],
+    )
+    .unwrap();
     let config = raw.validate().unwrap();
     assert_eq!(config.http.bind_address.port(), 3);
     assert_eq!(config.http.max_connections, 7);
@@ -66,13 +65,27 @@ fn flags_win_over_variables_which_win_over_the_file() {
 
     let text = print::effective(&raw);
     let line = |key: &str| {
-        let line = text.lines().find(|line| line.starts_with(&format!("{key} ")));
-        line.unwrap().split_whitespace().collect::<Vec<_>>().join(" ")
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{key} ")));
+        line.unwrap()
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     };
-    assert_eq!(line("bind-address"), "bind-address = \"127.0.0.1:3\" # --http-bind-address");
-    assert_eq!(line("max-connections"), "max-connections = 7 # influxd.toml:3");
+    assert_eq!(
+        line("bind-address"),
+        "bind-address = \"127.0.0.1:3\" # --http-bind-address"
+    );
+    assert_eq!(
+        line("max-connections"),
+        "max-connections = 7 # influxd.toml:3"
+    );
     assert_eq!(line("writers"), "writers = 4 # INFLUXD_QUEUE_WRITERS");
-    assert_eq!(line("head-max-bytes"), "head-max-bytes = \"64MiB\" # default");
+    assert_eq!(
+        line("head-max-bytes"),
+        "head-max-bytes = \"64MiB\" # default"
+    );
 }
 
 #[test]
@@ -80,45 +93,49 @@ fn units_and_bare_numbers_are_read() {
     let file = "[http]\nmax-body-bytes = 4096\n[storage]\nsync-interval = \"1s500ms\"\n\
                 head-max-bytes = \"2MiB\"\nsync = \"always\"\n[limits]\n\
                 write-bytes-per-second = \"1MB\"\nmax-series-per-bucket = 0\n";
-    let directory = Directory::with_file("units", file);
-    let config = collect(&directory.0, &[], &[]).unwrap().validate().unwrap();
+    let directory = with_file(file);
+    let config = collect(directory.path(), &[], &[])
+        .unwrap()
+        .validate()
+        .unwrap();
     assert_eq!(config.http.max_body_bytes, 4096);
     assert_eq!(config.storage.sync_interval, Duration::from_millis(1500));
     assert_eq!(config.storage.head_max_bytes, 2 << 20);
     assert_eq!(config.storage.sync, SyncMode::Always);
-    let rate = WriteRate { bytes_per_second: 1_000_000, burst_bytes: 10_000_000 };
+    let rate = WriteRate {
+        bytes_per_second: 1_000_000,
+        burst_bytes: 10_000_000,
+    };
     assert_eq!(config.limits.write_rate, Some(rate));
     assert_eq!(config.limits.max_series_per_bucket, None);
 }
 
 #[test]
 fn unknown_names_are_refused_with_file_line_and_the_nearest_name() {
-    for (name, file, expected) in [
+    for (file, expected) in [
         (
-            "typo",
             "# c\n[http]\nbind_adress = \"x\"\n",
             "influxd.toml:3: unknown key \"bind_adress\" in [http]; did you mean [http] bind-address?",
         ),
         (
-            "section",
             "\n[htttp]\n",
             "influxd.toml:2: unknown section [htttp]; did you mean [http]?",
         ),
         (
-            "elsewhere",
             "[http]\nretry-after = \"1s\"\n",
             "influxd.toml:2: unknown key \"retry-after\" in [http]; did you mean [queue] retry-after?",
         ),
         (
-            "outside",
             "bind-address = \":1\"\n",
             "influxd.toml:1: \"bind-address\" stands outside of any section; did you mean [http] \
              bind-address?",
         ),
     ] {
-        assert_eq!(refusal(name, file), expected);
+        assert_eq!(refusal(file), expected);
     }
-    let error = collect(empty(), &[("INFLUXD_HTTP_BIND_ADRESS", ":1")], &[]).err().unwrap();
+    let error = collect(empty(), &[("INFLUXD_HTTP_BIND_ADRESS", ":1")], &[])
+        .err()
+        .unwrap();
     assert_eq!(
         error.to_string(),
         "unknown environment variable INFLUXD_HTTP_BIND_ADRESS; did you mean \
@@ -140,74 +157,84 @@ fn variables_of_kubernetes_services_are_not_ours() {
 
 #[test]
 fn bad_values_say_where_and_what_is_allowed() {
-    for (name, file, expected) in [
+    for (file, expected) in [
         (
-            "choice",
             "[storage]\nsync = \"sometimes\"\n",
             "influxd.toml:2: [storage] sync = \"sometimes\": must be one of interval, always, never",
         ),
         (
-            "type",
             "[storage]\nsync = true\n",
             "influxd.toml:2: [storage] sync = true: must be one of interval, always, never, in quotes",
         ),
         (
-            "range",
             "[http]\nmax-connections = 0\n",
             "influxd.toml:2: [http] max-connections = \"0\": must be a whole number, 1 to 1000000",
         ),
         (
-            "size",
             "[storage]\nhead-max-bytes = \"lots\"\n",
             "influxd.toml:2: [storage] head-max-bytes = \"lots\": must be a size like 64MiB, 1MiB to \
              64GiB",
         ),
         (
-            "secret",
             "[setup]\npassword = \"short\"\n",
             "influxd.toml:2: [setup] password = ********: must be 8 to 72 bytes without control \
              characters",
         ),
         (
-            "tls",
             "[http]\ntls-key = \"k.pem\"\n",
             "default: [http] tls-certificate must be set too when tls-key is",
         ),
     ] {
-        assert_eq!(refusal(name, file), expected);
+        assert_eq!(refusal(file), expected);
     }
-    let syntax = refusal("syntax", "[http]\nbind-address = \n");
-    assert!(syntax.starts_with("influxd.toml:2: not valid TOML: "), "{syntax}");
+    let syntax = refusal("[http]\nbind-address = \n");
+    assert!(
+        syntax.starts_with("influxd.toml:2: not valid TOML: "),
+        "{syntax}"
+    );
 }
 
 #[test]
 fn a_named_file_must_exist_and_the_default_one_need_not() {
     assert!(collect(empty(), &[], &[]).is_ok());
-    let error = collect(empty(), &[], &["--config", "missing.toml"]).err().unwrap().to_string();
-    assert!(error.starts_with("missing.toml: can't read the configuration file: "), "{error}");
-    let error = collect(empty(), &[("INFLUXD_CONFIG", "other.toml")], &[]).err().unwrap();
+    let error = collect(empty(), &[], &["--config", "missing.toml"])
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.starts_with("missing.toml: can't read the configuration file: "),
+        "{error}"
+    );
+    let error = collect(empty(), &[("INFLUXD_CONFIG", "other.toml")], &[])
+        .err()
+        .unwrap();
     assert!(error.to_string().starts_with("other.toml: "), "{error}");
 }
 
 #[test]
 fn setup_needs_a_user_an_org_a_bucket_and_a_way_in() {
     let complete = "[setup]\nusername = \"u\"\norg = \"o\"\nbucket = \"b\"\n";
-    for (name, file, expected) in [
-        ("part", "[setup]\nusername = \"u\"\n".to_owned(), "[setup] org is needed"),
-        ("no-way-in", complete.to_owned(), "[setup] token or password must be set"),
+    for (file, expected) in [
         (
-            "retention",
+            "[setup]\nusername = \"u\"\n".to_owned(),
+            "[setup] org is needed",
+        ),
+        (complete.to_owned(), "[setup] token or password must be set"),
+        (
             format!("{complete}token = \"12345678\"\nretention = \"5m\"\n"),
             "[setup] retention must be 0s or at least 1h",
         ),
-        ("name", "[setup]\nbucket = \"_b\"\n".to_owned(), "[setup] bucket = \"_b\": must be a name"),
+        (
+            "[setup]\nbucket = \"_b\"\n".to_owned(),
+            "[setup] bucket = \"_b\": must be a name",
+        ),
     ] {
-        let error = refusal(name, &file);
+        let error = refusal(&file);
         assert!(error.contains(expected), "{error}");
     }
     let file = format!("{complete}token = \"12345678\"\nretention = \"7d\"\n");
-    let directory = Directory::with_file("setup", &file);
-    let raw = collect(&directory.0, &[], &[]).unwrap();
+    let directory = with_file(&file);
+    let raw = collect(directory.path(), &[], &[]).unwrap();
     let setup = raw.validate().unwrap().setup.unwrap();
     assert_eq!(setup.token.unwrap().expose(), "12345678");
     assert_eq!(setup.retention, Some(Duration::from_secs(7 * 86_400)));
@@ -217,12 +244,23 @@ fn setup_needs_a_user_an_org_a_bucket_and_a_way_in() {
 
 #[test]
 fn dev_sets_up_on_loopback_and_refuses_a_network() {
-    let config = collect(empty(), &[], &["run", "--dev"]).unwrap().validate().unwrap();
+    let config = collect(empty(), &[], &["run", "--dev"])
+        .unwrap()
+        .validate()
+        .unwrap();
     let setup = config.setup.unwrap();
     assert!(config.dev);
-    assert_eq!((setup.org.as_str(), setup.bucket.as_str(), setup.token), ("dev", "dev", None));
+    assert_eq!(
+        (setup.org.as_str(), setup.bucket.as_str(), setup.token),
+        ("dev", "dev", None)
+    );
     let network = ["--dev", "--http-bind-address", ":8086"];
-    let error = collect(empty(), &[], &network).unwrap().validate().err().unwrap().to_string();
+    let error = collect(empty(), &[], &network)
+        .unwrap()
+        .validate()
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("--dev listens on loopback only"), "{error}");
 }
 
@@ -230,16 +268,28 @@ fn dev_sets_up_on_loopback_and_refuses_a_network() {
 fn command_lines_are_understood_or_refused() {
     let parse = |words: &[&str]| Arguments::parse(words.iter().map(OsString::from));
     assert_eq!(parse(&[]).unwrap().command, Command::Run);
-    assert_eq!(parse(&["config", "--storage-path", "/x"]).unwrap().command, Command::Config);
+    assert_eq!(
+        parse(&["config", "--storage-path", "/x"]).unwrap().command,
+        Command::Config
+    );
     assert_eq!(parse(&["--storage-path=/x"]).unwrap().command, Command::Run);
     assert_eq!(parse(&["--help"]).unwrap().command, Command::Help);
     assert_eq!(parse(&["-V"]).unwrap().command, Command::Version);
     for (words, expected) in [
-        (vec!["--http-bind-adress", "x"], "did you mean --http-bind-address?"),
+        (
+            vec!["--http-bind-adress", "x"],
+            "did you mean --http-bind-address?",
+        ),
         (vec!["--dve"], "did you mean --dev?"),
         (vec!["rum"], "did you mean run?"),
-        (vec!["run", "fast"], "unexpected argument \"fast\" after the command run"),
-        (vec!["--storage-path"], "missing argument for option '--storage-path'"),
+        (
+            vec!["run", "fast"],
+            "unexpected argument \"fast\" after the command run",
+        ),
+        (
+            vec!["--storage-path"],
+            "missing argument for option '--storage-path'",
+        ),
         (vec!["-x"], "unknown flag -x"),
     ] {
         let error = parse(&words).err().unwrap().to_string();
@@ -250,8 +300,8 @@ fn command_lines_are_understood_or_refused() {
 #[test]
 fn the_effective_configuration_is_a_valid_file() {
     let raw = collect(empty(), &[], &["--dev"]).unwrap();
-    let directory = Directory::with_file("effective", &print::effective(&raw));
-    let again = collect(&directory.0, &[], &["--dev"]).unwrap();
+    let directory = with_file(&print::effective(&raw));
+    let again = collect(directory.path(), &[], &["--dev"]).unwrap();
     assert_eq!(again.validate().unwrap(), raw.validate().unwrap());
 }
 
@@ -268,17 +318,31 @@ fn the_committed_influxd_toml_is_the_generated_one_and_changes_nothing() {
     );
     let uncommented: String = print::default_file()
         .lines()
-        .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.starts_with(' '))
+                .unwrap_or(line)
+        })
         .fold(String::new(), |text, line| text + line + "\n");
-    let directory = Directory::with_file("uncommented", &uncommented);
-    let config = collect(&directory.0, &[], &[]).unwrap().validate().unwrap();
+    let directory = with_file(&uncommented);
+    let config = collect(directory.path(), &[], &[])
+        .unwrap()
+        .validate()
+        .unwrap();
     assert_eq!(config, Config::default());
 }
 
 #[test]
 fn the_table_in_the_readme_is_the_generated_one() {
     let readme = committed("README.md");
-    let (_, rest) = readme.split_once("<!-- options -->\n").expect("the marker before the table");
-    let (table, _) = rest.split_once("<!-- /options -->").expect("the marker after the table");
-    assert!(table == print::readme_table(), "README.md: scripts/readme-table.sh writes the table");
+    let (_, rest) = readme
+        .split_once("<!-- options -->\n")
+        .expect("the marker before the table");
+    let (table, _) = rest
+        .split_once("<!-- /options -->")
+        .expect("the marker after the table");
+    assert!(
+        table == print::readme_table(),
+        "README.md: scripts/readme-table.sh writes the table"
+    );
 }
