@@ -48,41 +48,45 @@ pub fn pack(values: &[u64], width: u32, out: &mut Vec<u8>) {
 /// The eight bytes at `at`, zeros beyond the end.
 #[inline]
 pub fn load(bytes: &[u8], at: usize) -> u64 {
-    if let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
-        return u64::from_le_bytes(eight);
+    match bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
+        Some(Ok(eight)) => u64::from_le_bytes(eight),
+        _ => load_tail(bytes, at),
     }
+}
+
+#[cold]
+fn load_tail(bytes: &[u8], at: usize) -> u64 {
     let tail = bytes.get(at..).unwrap_or_default();
     tail.iter()
         .rev()
         .fold(0, |word, &byte| word << 8 | u64::from(byte))
 }
 
-/// Unpacks `count` numbers, calling `each` for them in order.
-pub fn unpack(
+/// Unpacks as many numbers as there are slots and fills these with what `each` makes of them.
+pub fn unpack<T>(
     reader: &mut Reader<'_>,
-    count: usize,
+    slots: &mut [T],
     width: u32,
-    mut each: impl FnMut(u64),
+    mut each: impl FnMut(u64) -> T,
 ) -> Result<(), CodecError> {
     debug_assert!(width <= u64::BITS);
-    let bytes = reader.take(packed_len(count, width))?;
+    let bytes = reader.take(packed_len(slots.len(), width))?;
     let mask = mask(width);
+    let mut position = 0;
     if width <= 56 {
-        let mut position = 0;
-        for _ in 0..count {
-            each(load(bytes, position >> 3) >> (position & 7) & mask);
+        for slot in slots {
+            *slot = each(load(bytes, position >> 3) >> (position & 7) & mask);
             position += width as usize;
         }
     } else {
-        let mut position = 0;
-        for _ in 0..count {
+        for slot in slots {
             let (at, shift) = (position >> 3, position & 7);
             let low = load(bytes, at) >> shift;
             // Shifted out entirely when the eight bytes were enough.
             let high = bytes
                 .get(at + 8)
                 .map_or(0, |&byte| u64::from(byte) << (8 - shift) << 56);
-            each((low | high) & mask);
+            *slot = each((low | high) & mask);
             position += width as usize;
         }
     }
@@ -185,9 +189,9 @@ mod tests {
             let mut out = Vec::new();
             pack(&values, width, &mut out);
             prop_assert_eq!(out.len(), packed_len(values.len(), width));
-            let mut back = Vec::new();
+            let mut back = vec![0; values.len()];
             let mut reader = Reader::new(&out);
-            unpack(&mut reader, values.len(), width, |value| back.push(value)).unwrap();
+            unpack(&mut reader, &mut back, width, |value| value).unwrap();
             prop_assert_eq!(back, values);
             prop_assert_eq!(reader.finish(), Ok(()));
         }

@@ -1,24 +1,24 @@
-//! Integers, signed and unsigned: constant, or differences packed in groups.
+//! Integers, signed and unsigned: constant, or residuals packed in groups or entropy coded.
 //!
 //! ```text
 //! constant   tag, value
-//! packed     tag, start, groups
+//! packed     tag, start, groups of 64 residuals (the last has fewer): width (1 byte), bits
 //! coded      tag, start, entropy coded residuals (see [`super::ans`]), to the end
-//! start      order 0: base; otherwise the first value, and the first difference for order 2
-//! group      width (1 byte), 64 residuals of that width (the last group has fewer)
+//! factored   tag, factor, first value, column of (value - first) / factor
 //! ```
-//! The tag's bits 5 and 6 are the *order*: 0 codes the values themselves, 1 their differences, 2 the
-//! differences of those. A *residual* is what remains of such a number after `base` was taken off; it is
-//! unsigned for order 0 (base is the smallest value) and zigzag otherwise. All arithmetic wraps, so every
-//! column of 64-bit numbers comes back, unsigned ones as the signed ones with the same bits.
+//! The tag's bits 5 and 6 are the *order* of packed and coded columns, see [`super::residual`]. All
+//! arithmetic wraps, so every column of 64-bit numbers comes back, unsigned ones as the signed ones with
+//! the same bits.
 
 use super::bits::{pack, packed_len, unpack, width_of};
-use super::bytes::{Reader, put_signed, unzigzag, zigzag};
+use super::bytes::{Reader, put_signed, put_varint};
+use super::residual::{Residuals, Shape, restore};
 use super::{CodecError, Effort, ans, check_count};
 
 const TAG_CONSTANT: u8 = 0;
 const TAG_PACKED: u8 = 1;
 const TAG_CODED: u8 = 2;
+const TAG_FACTORED: u8 = 3;
 
 const TAG_BITS: u8 = 0x1f;
 const ORDER_SHIFT: u32 = 5;
@@ -34,34 +34,35 @@ pub fn encode_i64(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
         put_signed(first, out);
         return;
     }
-    let order = choose_order(values);
     match effort {
-        Effort::Fast => {
-            out.push(TAG_PACKED | order << ORDER_SHIFT);
-            let mut residuals = Residuals::start(values, order, out);
-            put_groups(residuals.rest(values), |&value| residuals.next(value), out);
-        }
-        Effort::Small => encode_small(values, order, out),
+        Effort::Fast => encode_packed(values, out),
+        Effort::Small => match common_factor(values, first) {
+            Some(factor) => encode_factored(values, first, factor, out),
+            None => encode_small(values, out),
+        },
     }
 }
 
+fn encode_packed(values: &[i64], out: &mut Vec<u8>) {
+    let shape = Shape::choose(values);
+    out.push(TAG_PACKED | shape.order << ORDER_SHIFT);
+    let mut residuals = Residuals::start(values, shape, out);
+    put_groups(residuals.rest(values), |&value| residuals.next(value), out);
+}
+
 /// Entropy coded, or packed where that is not larger.
-fn encode_small(values: &[i64], order: u8, out: &mut Vec<u8>) {
+fn encode_small(values: &[i64], out: &mut Vec<u8>) {
+    let shape = Shape::choose(values);
     let tag_at = out.len();
-    out.push(TAG_CODED | order << ORDER_SHIFT);
-    let mut state = Residuals::start(values, order, out);
-    let residuals: Vec<u64> = state
-        .rest(values)
-        .iter()
-        .map(|&value| state.next(value))
-        .collect();
+    out.push(TAG_CODED | shape.order << ORDER_SHIFT);
+    let residuals = Residuals::start(values, shape, out).all(values);
     let plan = ans::Plan::new(&residuals);
     if plan.bits < groups_bits(&residuals) {
         ans::encode(&plan, &residuals, out);
         return;
     }
     if let Some(tag) = out.get_mut(tag_at) {
-        *tag = TAG_PACKED | order << ORDER_SHIFT;
+        *tag = TAG_PACKED | shape.order << ORDER_SHIFT;
     }
     put_groups(&residuals, |&residual| residual, out);
 }
@@ -90,6 +91,41 @@ fn groups_bits(residuals: &[u64]) -> usize {
     residuals.chunks(GROUP).map(group).sum()
 }
 
+/// The greatest common divisor of all distances from the first value, when it is above 1 and no distance
+/// overflows. Most columns are done after a few values.
+fn common_factor(values: &[i64], first: i64) -> Option<u64> {
+    let mut factor = 0_u64;
+    for value in values {
+        let distance = value.checked_sub(first)?.unsigned_abs();
+        if factor == 0 || !distance.is_multiple_of(factor) {
+            factor = greatest_common_divisor(factor, distance);
+            if factor == 1 {
+                return None;
+            }
+        }
+    }
+    (factor > 1).then_some(factor)
+}
+
+const fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+fn encode_factored(values: &[i64], first: i64, factor: u64, out: &mut Vec<u8>) {
+    let Ok(divisor) = i64::try_from(factor) else {
+        return encode_small(values, out);
+    };
+    out.push(TAG_FACTORED);
+    put_varint(factor, out);
+    put_signed(first, out);
+    let quotient = |value: &i64| value.wrapping_sub(first) / divisor;
+    let quotients: Vec<i64> = values.iter().map(quotient).collect();
+    encode_small(&quotients, out);
+}
+
 /// Reads a column and appends its `count` values.
 pub fn decode_i64_into(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Result<(), CodecError> {
     let mut reader = Reader::new(bytes);
@@ -97,7 +133,7 @@ pub fn decode_i64_into(bytes: &[u8], count: usize, out: &mut Vec<i64>) -> Result
     reader.finish()
 }
 
-/// Reads a column that others follow; its end is not checked.
+/// Reads a column of which the end is checked by the caller.
 pub(super) fn decode_from(
     reader: &mut Reader<'_>,
     count: usize,
@@ -109,206 +145,109 @@ pub(super) fn decode_from(
     }
     let at = reader.position();
     let tag = reader.byte()?;
+    if tag != TAG_FACTORED {
+        return decode_plain(tag, reader, count, out);
+    }
+    let factor = reader.varint()?.cast_signed();
+    let first = reader.signed()?;
+    let start = out.len();
+    let tag = reader.byte()?;
+    if tag == TAG_FACTORED {
+        return Err(CodecError::Invalid {
+            at,
+            what: "factor of a factor",
+        });
+    }
+    decode_plain(tag, reader, count, out)?;
+    for value in out.iter_mut().skip(start) {
+        *value = value.wrapping_mul(factor).wrapping_add(first);
+    }
+    Ok(())
+}
+
+fn decode_plain(
+    tag: u8,
+    reader: &mut Reader<'_>,
+    count: usize,
+    out: &mut Vec<i64>,
+) -> Result<(), CodecError> {
+    let order = tag >> ORDER_SHIFT;
     match tag & TAG_BITS {
         TAG_CONSTANT => {
             let value = reader.signed()?;
             out.resize(out.len() + count, value);
             Ok(())
         }
-        TAG_PACKED => decode_packed(reader, tag >> ORDER_SHIFT, count, out),
-        TAG_CODED => {
-            let order = tag >> ORDER_SHIFT;
-            let mut residuals = Residuals::read(reader, order, count, out)?;
-            let left = count.saturating_sub(usize::from(order));
-            out.reserve(left);
-            ans::decode(reader, left, |residual| {
-                out.push(residuals.restore(residual))
-            })
-        }
-        _ => Err(CodecError::UnknownTag {
-            at,
-            what: "integer codec",
-            tag,
-        }),
-    }
-}
-
-fn decode_packed(
-    reader: &mut Reader<'_>,
-    order: u8,
-    count: usize,
-    out: &mut Vec<i64>,
-) -> Result<(), CodecError> {
-    let mut residuals = Residuals::read(reader, order, count, out)?;
-    let mut left = count.saturating_sub(usize::from(order));
-    // A group is at least its width byte: damaged bytes can't ask for more room than this.
-    out.reserve(left.min(reader.remaining().saturating_mul(GROUP)));
-    while left > 0 {
-        let at = reader.position();
-        let width = reader.byte()?;
-        if u32::from(width) > u64::BITS {
-            let value = u64::from(width);
-            return Err(CodecError::TooLarge {
-                at,
-                what: "width",
-                value,
-                max: 64,
-            });
-        }
-        let size = left.min(GROUP);
-        unpack(reader, size, u32::from(width), |residual| {
-            out.push(residuals.restore(residual))
-        })?;
-        left -= size;
-    }
-    Ok(())
-}
-
-/// Turns values into residuals and back.
-struct Residuals {
-    order: u8,
-    base: i64,
-    value: i64,
-    delta: i64,
-}
-
-impl Residuals {
-    /// Writes the start. The column has more values than its order.
-    fn start(values: &[i64], order: u8, out: &mut Vec<u8>) -> Self {
-        let mut this = Self {
-            order,
-            base: 0,
-            value: 0,
-            delta: 0,
-        };
-        let at = |index: usize| values.get(index).copied().unwrap_or_default();
-        match order {
-            0 => {
-                this.base = values.iter().copied().min().unwrap_or_default();
-                put_signed(this.base, out);
-            }
-            1 => {
-                this.value = at(0);
-                put_signed(this.value, out);
-            }
-            _ => {
-                this.value = at(1);
-                this.delta = at(1).wrapping_sub(at(0));
-                put_signed(at(0), out);
-                put_signed(this.delta, out);
-            }
-        }
-        this
-    }
-
-    fn rest<'v>(&self, values: &'v [i64]) -> &'v [i64] {
-        values.get(usize::from(self.order)..).unwrap_or_default()
-    }
-
-    #[inline]
-    fn next(&mut self, value: i64) -> u64 {
-        match self.order {
-            0 => value.wrapping_sub(self.base).cast_unsigned(),
-            1 => {
-                let delta = value.wrapping_sub(self.value);
-                self.value = value;
-                zigzag(delta)
-            }
-            _ => {
-                let delta = value.wrapping_sub(self.value);
-                let change = delta.wrapping_sub(self.delta);
-                (self.value, self.delta) = (value, delta);
-                zigzag(change)
-            }
-        }
-    }
-
-    /// Reads the start and appends the values that are part of it.
-    fn read(
-        reader: &mut Reader<'_>,
-        order: u8,
-        count: usize,
-        out: &mut Vec<i64>,
-    ) -> Result<Self, CodecError> {
-        let at = reader.position();
-        let mut this = Self {
-            order,
-            base: 0,
-            value: 0,
-            delta: 0,
-        };
-        match order {
-            0 => this.base = reader.signed()?,
-            1 => {
-                this.value = reader.signed()?;
-                out.push(this.value);
-            }
-            2 if count >= 2 => {
-                let first = reader.signed()?;
-                this.delta = reader.signed()?;
-                this.value = first.wrapping_add(this.delta);
-                out.push(first);
-                out.push(this.value);
-            }
-            _ => {
-                return Err(CodecError::Invalid {
-                    at,
-                    what: "impossible order of differences",
+        TAG_PACKED => {
+            // A group is at least its width byte: damaged bytes can't ask for more room than this.
+            if count > reader.remaining().saturating_mul(GROUP) {
+                let missing = count / GROUP - reader.remaining();
+                return Err(CodecError::CutOff {
+                    at: reader.position(),
+                    missing,
                 });
             }
+            restore(reader, order, count, out, &Packed)
         }
-        Ok(this)
-    }
-
-    #[inline]
-    fn restore(&mut self, residual: u64) -> i64 {
-        match self.order {
-            0 => self.base.wrapping_add(residual.cast_signed()),
-            1 => {
-                self.value = self.value.wrapping_add(unzigzag(residual));
-                self.value
-            }
-            _ => {
-                self.delta = self.delta.wrapping_add(unzigzag(residual));
-                self.value = self.value.wrapping_add(self.delta);
-                self.value
-            }
+        TAG_CODED => restore(reader, order, count, out, &Coded),
+        _ => {
+            let at = reader.position().saturating_sub(1);
+            Err(CodecError::UnknownTag {
+                at,
+                what: "integer codec",
+                tag,
+            })
         }
     }
 }
 
-/// The order whose residuals are narrowest, by a sample.
-fn choose_order(values: &[i64]) -> u8 {
-    const RUNS: usize = 4;
-    const RUN: usize = 16;
-    let step = (values.len() / RUNS).max(RUN);
-    let (mut low, mut high) = (i64::MAX, i64::MIN);
-    let (mut first, mut second, mut counted) = (0_u64, 0_u64, 0_u64);
-    for chunk in values.chunks(step) {
-        let run = chunk.get(..RUN.min(chunk.len())).unwrap_or_default();
-        for triple in run.windows(3) {
-            let [a, b, c] = *triple else { continue };
-            low = low.min(c);
-            high = high.max(c);
-            let delta = c.wrapping_sub(b);
-            first += u64::from(width_of(zigzag(delta)));
-            second += u64::from(width_of(zigzag(delta.wrapping_sub(b.wrapping_sub(a)))));
-            counted += 1;
+/// Where residuals are read from.
+pub(super) trait ResidualSource {
+    /// Fills all slots with restored residuals, in order.
+    fn fill(
+        &self,
+        reader: &mut Reader<'_>,
+        slots: &mut [i64],
+        restore: impl FnMut(u64) -> i64,
+    ) -> Result<(), CodecError>;
+}
+
+struct Packed;
+struct Coded;
+
+impl ResidualSource for Packed {
+    fn fill(
+        &self,
+        reader: &mut Reader<'_>,
+        slots: &mut [i64],
+        mut restore: impl FnMut(u64) -> i64,
+    ) -> Result<(), CodecError> {
+        for group in slots.chunks_mut(GROUP) {
+            let at = reader.position();
+            let width = u32::from(reader.byte()?);
+            if width > u64::BITS {
+                let value = u64::from(width);
+                return Err(CodecError::TooLarge {
+                    at,
+                    what: "width",
+                    value,
+                    max: 64,
+                });
+            }
+            unpack(reader, group, width, &mut restore)?;
         }
+        Ok(())
     }
-    if counted == 0 {
-        return 0;
-    }
-    let range = high.wrapping_sub(low).cast_unsigned();
-    // The widest of a group decides, which is about two bits above the mean.
-    let zeroth = u64::from(width_of(range)) * counted;
-    let (first, second) = (first + 2 * counted, second + 2 * counted);
-    if zeroth <= first && zeroth <= second {
-        0
-    } else if first <= second {
-        1
-    } else {
-        2
+}
+
+impl ResidualSource for Coded {
+    fn fill(
+        &self,
+        reader: &mut Reader<'_>,
+        slots: &mut [i64],
+        restore: impl FnMut(u64) -> i64,
+    ) -> Result<(), CodecError> {
+        ans::decode(reader, slots, restore)
     }
 }
 

@@ -17,6 +17,7 @@ mod boolean;
 mod bytes;
 mod float;
 mod int;
+mod residual;
 mod string;
 mod time;
 

@@ -1,0 +1,240 @@
+//! Residuals: what remains of integers when what can be foretold was taken off.
+//!
+//! ```text
+//! order 0    value - base, unsigned                   start: base, the smallest value
+//! order 1    difference - centre, zigzag              start: first value, centre
+//! order 2    difference of differences, zigzag        start: first value, first difference
+//! ```
+//! The start's numbers are zigzag varints. The centre is a typical difference: 0 for what wanders, the
+//! step of what rises steadily.
+
+use super::CodecError;
+use super::bits::width_of;
+use super::bytes::{Reader, put_signed, unzigzag, zigzag};
+use super::int::ResidualSource;
+
+/// What is taken off: the order and the base of order 0 or centre of order 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    pub order: u8,
+    offset: i64,
+}
+
+/// Turns values into residuals.
+pub struct Residuals {
+    order: u8,
+    /// Base of order 0, centre of order 1, the last difference of order 2.
+    offset: i64,
+    value: i64,
+}
+
+impl Residuals {
+    /// Writes the start.
+    pub fn start(values: &[i64], shape: Shape, out: &mut Vec<u8>) -> Self {
+        let at = |index: usize| values.get(index).copied().unwrap_or_default();
+        let Shape { order, mut offset } = shape;
+        if order > 0 {
+            put_signed(at(0), out);
+        }
+        if order == 2 {
+            offset = at(1).wrapping_sub(at(0));
+        }
+        put_signed(offset, out);
+        let value = if order == 2 { at(1) } else { at(0) };
+        Self {
+            order,
+            offset,
+            value,
+        }
+    }
+
+    /// The values that are not part of the start.
+    pub fn rest<'v>(&self, values: &'v [i64]) -> &'v [i64] {
+        values.get(usize::from(self.order)..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub fn next(&mut self, value: i64) -> u64 {
+        if self.order == 0 {
+            return value.wrapping_sub(self.offset).cast_unsigned();
+        }
+        let delta = value.wrapping_sub(self.value);
+        let residual = zigzag(delta.wrapping_sub(self.offset));
+        self.value = value;
+        if self.order == 2 {
+            self.offset = delta;
+        }
+        residual
+    }
+
+    pub fn all(mut self, values: &[i64]) -> Vec<u64> {
+        self.rest(values)
+            .iter()
+            .map(|&value| self.next(value))
+            .collect()
+    }
+}
+
+/// Reads the start and `count` values from it on.
+pub fn restore(
+    reader: &mut Reader<'_>,
+    order: u8,
+    count: usize,
+    out: &mut Vec<i64>,
+    source: &impl ResidualSource,
+) -> Result<(), CodecError> {
+    let at = reader.position();
+    let started = usize::from(order);
+    if order > 2 || count < started {
+        return Err(CodecError::Invalid {
+            at,
+            what: "impossible order of differences",
+        });
+    }
+    let mut value = if order > 0 { reader.signed()? } else { 0 };
+    let mut offset = reader.signed()?;
+    if order > 0 {
+        out.push(value);
+    }
+    if order == 2 {
+        value = value.wrapping_add(offset);
+        out.push(value);
+    }
+    let start = out.len();
+    out.resize(start + count - started, 0);
+    let slots = out.get_mut(start..).unwrap_or_default();
+    match order {
+        0 => source.fill(reader, slots, |residual| {
+            offset.wrapping_add(residual.cast_signed())
+        }),
+        1 => source.fill(reader, slots, |residual| {
+            value = value.wrapping_add(unzigzag(residual).wrapping_add(offset));
+            value
+        }),
+        _ => source.fill(reader, slots, |residual| {
+            offset = offset.wrapping_add(unzigzag(residual));
+            value = value.wrapping_add(offset);
+            value
+        }),
+    }
+}
+
+const RUNS: usize = 4;
+const RUN: usize = 16;
+/// Shorter columns have fewer runs: choosing must stay cheap beside coding.
+const ROWS_PER_RUN: usize = 128;
+const SAMPLE: usize = RUNS * RUN;
+/// Differences of which the median is sought.
+const MEDIAN_OF: usize = 15;
+
+/// Up to 64 values with their differences, in four runs spread over the column.
+struct Sample {
+    taken: usize,
+    values: [i64; SAMPLE],
+    deltas: [i64; SAMPLE],
+    changes: [i64; SAMPLE],
+}
+
+impl Sample {
+    fn of(values: &[i64]) -> Self {
+        let none = [0; SAMPLE];
+        let mut this = Self {
+            taken: 0,
+            values: none,
+            deltas: none,
+            changes: none,
+        };
+        let runs = (values.len() / ROWS_PER_RUN).clamp(1, RUNS);
+        let step = values.len().div_ceil(runs).max(RUN + 2);
+        for chunk in values.chunks(step) {
+            let run = chunk.get(..(RUN + 2).min(chunk.len())).unwrap_or_default();
+            for triple in run.windows(3) {
+                let [before, middle, value] = *triple else {
+                    continue;
+                };
+                this.take(before, middle, value);
+            }
+        }
+        this
+    }
+
+    fn take(&mut self, before: i64, middle: i64, value: i64) {
+        let at = self.taken;
+        let slots = (
+            self.values.get_mut(at),
+            self.deltas.get_mut(at),
+            self.changes.get_mut(at),
+        );
+        if let (Some(value_slot), Some(delta_slot), Some(change_slot)) = slots {
+            *value_slot = value;
+            *delta_slot = value.wrapping_sub(middle);
+            *change_slot = delta_slot.wrapping_sub(middle.wrapping_sub(before));
+            self.taken += 1;
+        }
+    }
+
+    fn median_delta(&self) -> i64 {
+        let mut some = [0; MEDIAN_OF];
+        let step = self.taken.div_ceil(MEDIAN_OF).max(1);
+        let deltas = self.deltas.iter().take(self.taken).step_by(step);
+        let count = deltas.len().min(MEDIAN_OF);
+        some.iter_mut()
+            .zip(deltas)
+            .for_each(|(slot, delta)| *slot = *delta);
+        let Some(some) = some.get_mut(..count) else {
+            return 0;
+        };
+        some.sort_unstable();
+        some.get(count / 2).copied().unwrap_or_default()
+    }
+
+    /// Sum of the widths of `numbers` as residuals.
+    fn cost(&self, numbers: &[i64; SAMPLE], residual: impl Fn(i64) -> u64) -> u64 {
+        let numbers = numbers.iter().take(self.taken);
+        numbers
+            .map(|&number| u64::from(width_of(residual(number))))
+            .sum()
+    }
+}
+
+impl Shape {
+    /// The shape whose residuals are narrowest, by a sample. A column of two values and fewer, of which
+    /// there is no sample, has order 0.
+    pub fn choose(values: &[i64]) -> Self {
+        let sample = Sample::of(values);
+        let around = |centre: i64| move |number: i64| zigzag(number.wrapping_sub(centre));
+        // An outlier that the sample missed makes everything above it wide.
+        let base = values.iter().copied().min().unwrap_or_default();
+        let zeroth = sample.cost(&sample.values, |value| {
+            value.wrapping_sub(base).cast_unsigned()
+        });
+        let mut first = sample.cost(&sample.deltas, around(0));
+        let mut centre = sample.median_delta();
+        let centred = sample.cost(&sample.deltas, around(centre));
+        // A centre must gain more than chance gives it.
+        if centred + sample.taken as u64 / 4 < first {
+            first = centred;
+        } else {
+            centre = 0;
+        }
+        let second = sample.cost(&sample.changes, around(0));
+        // Differences of noise look narrower than they code: half a bit and a bit.
+        let half = sample.taken as u64 / 2;
+        if zeroth <= first + half && zeroth <= second + 2 * half {
+            Self {
+                order: 0,
+                offset: base,
+            }
+        } else if first <= second + half {
+            Self {
+                order: 1,
+                offset: centre,
+            }
+        } else {
+            Self {
+                order: 2,
+                offset: 0,
+            }
+        }
+    }
+}
