@@ -191,8 +191,15 @@ pub fn encode_block(input: &BlockInput<'_>, times: TimeColumn<'_>, out: &mut Vec
         out.extend_from_slice(&[VERSION << VERSION_SHIFT | field_type.tag(), 0, 0]);
         return;
     };
-    let (exponent, unit) = common_unit(input.times);
-    let place = place_of(input.times, times);
+    let step = regular_step(input.times);
+    // Between regular times there are only multiples of the step.
+    let (exponent, unit) =
+        step.map_or_else(|| common_unit(input.times), |s| common_unit(&[first, s]));
+    let place = if step.is_some() {
+        TimePlace::Regular
+    } else {
+        place_of(times)
+    };
     let stats = stats_of_values(input.values);
     let form = StatsForm::of(&stats);
     out.push(VERSION << VERSION_SHIFT | (place as u8) << PLACE_SHIFT | field_type.tag());
@@ -220,10 +227,7 @@ pub fn encode_block(input: &BlockInput<'_>, times: TimeColumn<'_>, out: &mut Vec
     encode_values(input.values, Effort::Small, out);
 }
 
-fn place_of(times: &[i64], wanted: TimeColumn<'_>) -> TimePlace {
-    if regular_step(times).is_some() {
-        return TimePlace::Regular;
-    }
+const fn place_of(wanted: TimeColumn<'_>) -> TimePlace {
     match wanted {
         TimeColumn::Inline => TimePlace::Inline,
         TimeColumn::Shared { presence: None } => TimePlace::Shared,

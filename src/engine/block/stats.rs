@@ -129,25 +129,26 @@ fn fold<T: Copy + PartialOrd>(
         return BlockStats::NONE;
     };
     let (mut min, mut max, mut sum) = (first, first, zero);
-    for &value in values {
+    let (mut min_row, mut max_row) = (0, 0);
+    for (row, &value) in values.iter().enumerate() {
         sum = add(sum, value);
-        min = if value < min { value } else { min };
-        max = if value > max { value } else { max };
+        // Seldom taken, so that branches are cheaper than looking for the rows afterwards.
+        if value < min {
+            (min, min_row) = (value, row);
+        }
+        if value > max {
+            (max, max_row) = (value, row);
+        }
     }
-    let row_of = |wanted: T| {
-        values
-            .iter()
-            .position(|&value| value == wanted)
-            .unwrap_or_default()
-    };
+    let [min, max, sum] = [min, max, sum].map(&number);
     BlockStats {
-        min: number(min),
-        max: number(max),
-        sum: number(sum),
+        min,
+        max,
+        sum,
         first: number(first),
         last: number(last),
-        min_row: row_of(min),
-        max_row: row_of(max),
+        min_row,
+        max_row,
     }
 }
 

@@ -4,19 +4,21 @@
 //! constant   tag
 //! bits       tag, eight values a byte, low bit first
 //! runs       tag (the first run's value), number of runs, lengths of all runs but the last
+//! coded      tag, zeros and ones, entropy coded (see [`super::ans`]), to the end
 //! ```
 
 use super::bytes::{Reader, put_varint};
-use super::{CodecError, Effort, check_count};
+use super::{CodecError, Effort, ans, check_count};
 
 const TAG_FALSE: u8 = 0;
 const TAG_TRUE: u8 = 1;
 const TAG_BITS: u8 = 2;
 const TAG_RUNS_FROM_FALSE: u8 = 3;
 const TAG_RUNS_FROM_TRUE: u8 = 4;
+const TAG_CODED: u8 = 5;
 
-/// Appends a column. Both efforts write the same.
-pub fn encode_bool(values: &[bool], _effort: Effort, out: &mut Vec<u8>) {
+/// Appends a column.
+pub fn encode_bool(values: &[bool], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
     let changes = values
         .windows(2)
@@ -39,6 +41,15 @@ pub fn encode_bool(values: &[bool], _effort: Effort, out: &mut Vec<u8>) {
             .take(changes)
             .for_each(|length| put_varint(length as u64, out));
         return;
+    }
+    if effort == Effort::Small && changes < values.len() / 2 {
+        let residuals: Vec<u64> = values.iter().map(|&value| u64::from(value)).collect();
+        let plan = ans::Plan::new(&residuals);
+        if plan.bits < values.len() {
+            out.push(TAG_CODED);
+            ans::encode(&plan, &residuals, out);
+            return;
+        }
     }
     out.push(TAG_BITS);
     let bits = |byte: &[bool]| {
@@ -79,6 +90,12 @@ pub(super) fn decode_from(
         }
         TAG_RUNS_FROM_FALSE | TAG_RUNS_FROM_TRUE => {
             decode_runs(reader, tag == TAG_RUNS_FROM_TRUE, count, out)?;
+        }
+        TAG_CODED => {
+            let start = out.len();
+            out.resize(start + count, false);
+            let slots = out.get_mut(start..).unwrap_or_default();
+            ans::decode(reader, slots, |residual| residual != 0)?;
         }
         _ => {
             return Err(CodecError::UnknownTag {

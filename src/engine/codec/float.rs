@@ -1,49 +1,65 @@
-//! Doubles: raw bits, or decimals scaled to integers.
+//! Doubles: decimals scaled to integers, or their bits as integers, or raw.
 //!
 //! ```text
-//! raw        tag, 8 bytes each, little-endian
 //! constant   tag, 8 bytes
-//! decimal    tag, decimal places (1 byte), integers (a column of the integer codec)
+//! raw        tag, 8 bytes each, little-endian
+//! decimal    tag, places (1 byte), with bit 5 of the tag exceptions, integer column
+//! ordered    tag, integer column of the bits, made to rise as the doubles do
+//! rotated    tag, integer column of the bits with the sign at the low end: noise around zero
+//! exceptions varint count, then for each: varint rows since the one before, 8 bytes
 //! ```
 //! A value is a decimal of `p` places when an integer below 2^51 divided by 10^p gives exactly its bits.
 //! The division is correctly rounded, as is the parser that read the text, so that what was written with
-//! few digits always is. -0.0 and whatever else fails keeps the column from being one.
+//! few digits always is one. -0.0, NaN and the like never are: they are exceptions.
 
-use super::bytes::Reader;
+use super::bytes::{Reader, put_varint};
 use super::{CodecError, Effort, check_count, int};
 
 const TAG_CONSTANT: u8 = 0;
 const TAG_RAW: u8 = 1;
 const TAG_DECIMAL: u8 = 2;
+const TAG_ORDERED: u8 = 3;
+const TAG_ROTATED: u8 = 4;
+const WITH_EXCEPTIONS: u8 = 0x20;
 
 /// Powers of ten that are exact doubles, as far as scaling goes.
 pub const POWERS_OF_TEN: [f64; 16] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
-/// Adding it to a double below 2^51 leaves the nearest integer in the low bits.
+/// Added to a number between -2^51 and 2^51 it leaves the nearest integer in the low bits: 1.5 * 2^52.
 const ROUND: f64 = 6_755_399_441_055_744.0;
+const SCALED_END: i64 = 1 << 51;
 
-/// The integer that divided by `power` gives exactly these bits.
+/// One value in so many may be an exception; beyond, decimals gain nothing over ordered bits.
+const EXCEPTIONS_DIVISOR: usize = 16;
+
+/// The nearest integer to `value * power`, and zero when that gives back these very bits.
 #[inline]
-pub fn scaled(value: f64, power: f64) -> Option<i64> {
+fn scale(value: f64, power: f64) -> (i64, u64) {
     let shifted = value * power + ROUND;
     let whole = shifted - ROUND;
     let integer = shifted
         .to_bits()
         .wrapping_sub(ROUND.to_bits())
         .cast_signed();
-    let exact = (whole / power).to_bits() == value.to_bits();
-    // Beyond 2^51 the trick fails; the comparison of `whole` would still hold.
-    (exact && integer.unsigned_abs() < 1 << 51).then_some(integer)
+    let differs = (whole / power).to_bits() ^ value.to_bits();
+    let too_large = integer.wrapping_add(SCALED_END).cast_unsigned() >> 52;
+    (integer, differs | too_large)
 }
 
-/// What [`scaled`] made an integer of. An integer of 2^53 and more, which it never makes, is rounded.
+/// The integer that divided by `power` gives exactly these bits.
+pub fn scaled(value: f64, power: f64) -> Option<i64> {
+    let (integer, wrong) = scale(value, power);
+    (wrong == 0).then_some(integer)
+}
+
+/// What [`scaled`] made an integer of. Integers that it never makes give some double.
 #[inline]
 pub fn unscaled(integer: i64, power: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "documented")]
-    let whole = integer as f64;
-    whole / power
+    // The inverse of the trick above: unlike a conversion it is done for several values at once.
+    let shifted = f64::from_bits(ROUND.to_bits().wrapping_add(integer.cast_unsigned()));
+    (shifted - ROUND) / power
 }
 
 /// Appends a column.
@@ -57,47 +73,152 @@ pub fn encode_f64(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
         out.extend_from_slice(&first.to_bits().to_le_bytes());
         return;
     }
+    match Decimals::of(values) {
+        Some(decimals) => decimals.encode(values, effort, out),
+        None => encode_bits(values, effort, out),
+    }
+}
+
+/// A column as integers of one scale.
+struct Decimals {
+    places: u8,
+    integers: Vec<i64>,
+    /// Rows of values that are no such decimals.
+    exceptions: Vec<usize>,
+}
+
+impl Decimals {
+    /// `None` when too many values are no decimals of few places.
+    fn of(values: &[f64]) -> Option<Self> {
+        let most = values.len() / EXCEPTIONS_DIVISOR;
+        let mut places = typical_places(values)?;
+        // What a sample missed asks for more places, seldom twice.
+        for _ in 0..3 {
+            let this = Self::with_places(values, places)?;
+            if this.exceptions.len() <= most {
+                return Some(this);
+            }
+            let missed = values.get(*this.exceptions.first()?)?;
+            places = (places + 1..POWERS_OF_TEN.len()).find(|&p| is_decimal(*missed, p))?;
+        }
+        None
+    }
+
+    fn with_places(values: &[f64], places: usize) -> Option<Self> {
+        let power = *POWERS_OF_TEN.get(places)?;
+        let mut integers = vec![0; values.len()];
+        let mut any_wrong = 0;
+        for (slot, &value) in integers.iter_mut().zip(values) {
+            let (integer, wrong) = scale(value, power);
+            *slot = integer;
+            any_wrong |= wrong;
+        }
+        let mut exceptions = Vec::new();
+        if any_wrong != 0 {
+            let mut before = 0;
+            for (row, (slot, &value)) in integers.iter_mut().zip(values).enumerate() {
+                match scaled(value, power) {
+                    Some(integer) => before = integer,
+                    None => {
+                        // Costs least where nothing changes.
+                        *slot = before;
+                        exceptions.push(row);
+                    }
+                }
+            }
+        }
+        Some(Self {
+            places: u8::try_from(places).ok()?,
+            integers,
+            exceptions,
+        })
+    }
+
+    fn encode(&self, values: &[f64], effort: Effort, out: &mut Vec<u8>) {
+        if self.exceptions.is_empty() {
+            out.extend_from_slice(&[TAG_DECIMAL, self.places]);
+        } else {
+            out.extend_from_slice(&[TAG_DECIMAL | WITH_EXCEPTIONS, self.places]);
+            put_varint(self.exceptions.len() as u64, out);
+            let mut next = 0;
+            for &row in &self.exceptions {
+                put_varint((row - next) as u64, out);
+                let bits = values.get(row).copied().unwrap_or_default().to_bits();
+                out.extend_from_slice(&bits.to_le_bytes());
+                next = row + 1;
+            }
+        }
+        int::encode_i64(&self.integers, effort, out);
+    }
+}
+
+fn is_decimal(value: f64, places: usize) -> bool {
+    POWERS_OF_TEN
+        .get(places)
+        .is_some_and(|&power| scaled(value, power).is_some())
+}
+
+/// Decimal places that suffice for most of a sample. `None` when a quarter of it is no decimals.
+fn typical_places(values: &[f64]) -> Option<usize> {
+    const SAMPLE: usize = 16;
+    let (mut most, mut strange) = (0, 0);
+    for &value in values.iter().step_by(values.len().div_ceil(SAMPLE)) {
+        match (most..POWERS_OF_TEN.len()).find(|&places| is_decimal(value, places)) {
+            Some(places) => most = places,
+            None => strange += 1,
+        }
+        if strange * 4 > SAMPLE {
+            return None;
+        }
+    }
+    Some(most)
+}
+
+/// Integers that are ordered as the doubles are, NaN at the ends. Its own inverse.
+const fn ordered(bits: i64) -> i64 {
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
+/// Integers that are close for doubles of close magnitude, whatever their signs.
+const fn rotated(bits: i64) -> i64 {
+    bits.rotate_left(1)
+}
+
+const fn unrotated(integer: i64) -> i64 {
+    integer.rotate_right(1)
+}
+
+fn encode_bits(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
     let mark = out.len();
-    if let Some(places) = places(values)
-        && encode_decimal(values, places, effort, out)
-    {
-        return;
-    }
-    out.truncate(mark);
-    out.push(TAG_RAW);
-    out.extend(
-        values
-            .iter()
-            .flat_map(|value| value.to_bits().to_le_bytes()),
-    );
-}
-
-/// Decimal places that suffice for a sample.
-fn places(values: &[f64]) -> Option<u8> {
-    let mut places = 0;
-    for &value in values.iter().step_by((values.len() / 16).max(1)) {
-        while scaled(value, *POWERS_OF_TEN.get(places)?).is_none() {
-            places += 1;
-        }
-    }
-    u8::try_from(places).ok()
-}
-
-fn encode_decimal(values: &[f64], places: u8, effort: Effort, out: &mut Vec<u8>) -> bool {
-    let Some(&power) = POWERS_OF_TEN.get(usize::from(places)) else {
-        return false;
+    let (tag, map): (u8, fn(i64) -> i64) = if changes_sign(values) {
+        (TAG_ROTATED, rotated)
+    } else {
+        (TAG_ORDERED, ordered)
     };
-    let mut integers = Vec::with_capacity(values.len());
-    for &value in values {
-        match scaled(value, power) {
-            Some(integer) => integers.push(integer),
-            None => return false,
-        }
-    }
-    out.push(TAG_DECIMAL);
-    out.push(places);
+    out.push(tag);
+    let integers: Vec<i64> = values
+        .iter()
+        .map(|value| map(value.to_bits().cast_signed()))
+        .collect();
     int::encode_i64(&integers, effort, out);
-    true
+    if out.len() - mark > values.len() * 8 {
+        out.truncate(mark);
+        out.push(TAG_RAW);
+        out.extend(
+            values
+                .iter()
+                .flat_map(|value| value.to_bits().to_le_bytes()),
+        );
+    }
+}
+
+/// Whether more than one of eight neighbours differ in sign.
+fn changes_sign(values: &[f64]) -> bool {
+    let some = values.get(..values.len().min(256)).unwrap_or_default();
+    let changes = some
+        .windows(2)
+        .filter(|pair| matches!(pair, [a, b] if a.is_sign_negative() != b.is_sign_negative()));
+    changes.count() * 8 > some.len()
 }
 
 /// Reads a column and appends its `count` values.
@@ -118,18 +239,10 @@ pub fn decode_f64_into(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result
             let raw = raw.filter_map(|eight| eight.try_into().ok());
             out.extend(raw.map(|eight| f64::from_bits(u64::from_le_bytes(eight))));
         }
-        TAG_DECIMAL => {
-            let at = reader.position();
-            let places = reader.byte()?;
-            let power = POWERS_OF_TEN.get(usize::from(places)).copied();
-            let power = power.ok_or(CodecError::UnknownTag {
-                at,
-                what: "scale",
-                tag: places,
-            })?;
-            let mut integers = Vec::new();
-            int::decode_from(&mut reader, count, &mut integers)?;
-            out.extend(integers.iter().map(|&integer| unscaled(integer, power)));
+        TAG_ORDERED => decode_bits(&mut reader, ordered, count, out)?,
+        TAG_ROTATED => decode_bits(&mut reader, unrotated, count, out)?,
+        _ if tag & !WITH_EXCEPTIONS == TAG_DECIMAL => {
+            decode_decimals(&mut reader, tag & WITH_EXCEPTIONS != 0, count, out)?;
         }
         _ => {
             return Err(CodecError::UnknownTag {
@@ -140,4 +253,62 @@ pub fn decode_f64_into(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result
         }
     }
     reader.finish()
+}
+
+fn decode_bits(
+    reader: &mut Reader<'_>,
+    unmap: impl Fn(i64) -> i64,
+    count: usize,
+    out: &mut Vec<f64>,
+) -> Result<(), CodecError> {
+    let mut integers = Vec::new();
+    int::decode_from(reader, count, &mut integers)?;
+    let bits = integers
+        .into_iter()
+        .map(|integer| unmap(integer).cast_unsigned());
+    out.extend(bits.map(f64::from_bits));
+    Ok(())
+}
+
+fn decode_decimals(
+    reader: &mut Reader<'_>,
+    with_exceptions: bool,
+    count: usize,
+    out: &mut Vec<f64>,
+) -> Result<(), CodecError> {
+    let at = reader.position();
+    let places = reader.byte()?;
+    let power = POWERS_OF_TEN.get(usize::from(places)).copied();
+    let power = power.ok_or(CodecError::UnknownTag {
+        at,
+        what: "scale",
+        tag: places,
+    })?;
+    let exceptions = if with_exceptions {
+        read_exceptions(reader, count)?
+    } else {
+        Vec::new()
+    };
+    let mut integers = Vec::new();
+    int::decode_from(reader, count, &mut integers)?;
+    let start = out.len();
+    out.extend(integers.iter().map(|&integer| unscaled(integer, power)));
+    for (row, value) in exceptions {
+        if let Some(slot) = out.get_mut(start + row) {
+            *slot = value;
+        }
+    }
+    Ok(())
+}
+
+fn read_exceptions(reader: &mut Reader<'_>, count: usize) -> Result<Vec<(usize, f64)>, CodecError> {
+    let number = reader.length(count, "number of exceptions")?;
+    let mut exceptions = Vec::new();
+    let mut next = 0_usize;
+    for _ in 0..number {
+        let row = next + reader.length(count.saturating_sub(next), "row of an exception")?;
+        exceptions.push((row, f64::from_bits(reader.u64_le()?)));
+        next = row + 1;
+    }
+    Ok(exceptions)
 }

@@ -4,9 +4,11 @@
 //! order 0    value - base, unsigned                   start: base, the smallest value
 //! order 1    difference - centre, zigzag              start: first value, centre
 //! order 2    difference of differences, zigzag        start: first value, first difference
+//! order 3    value - centre, zigzag                   start: centre
 //! ```
-//! The start's numbers are zigzag varints. The centre is a typical difference: 0 for what wanders, the
-//! step of what rises steadily.
+//! The start's numbers are zigzag varints. The centre of order 1 is a typical difference: 0 for what
+//! wanders, the step of what rises steadily. The centre of order 3 is a typical value: it suits noise
+//! with outliers below, which would make all that order 0 leaves wide.
 
 use super::CodecError;
 use super::bits::width_of;
@@ -33,7 +35,7 @@ impl Residuals {
     pub fn start(values: &[i64], shape: Shape, out: &mut Vec<u8>) -> Self {
         let at = |index: usize| values.get(index).copied().unwrap_or_default();
         let Shape { order, mut offset } = shape;
-        if order > 0 {
+        if matches!(order, 1 | 2) {
             put_signed(at(0), out);
         }
         if order == 2 {
@@ -50,13 +52,15 @@ impl Residuals {
 
     /// The values that are not part of the start.
     pub fn rest<'v>(&self, values: &'v [i64]) -> &'v [i64] {
-        values.get(usize::from(self.order)..).unwrap_or_default()
+        values.get(started(self.order)..).unwrap_or_default()
     }
 
     #[inline]
     pub fn next(&mut self, value: i64) -> u64 {
-        if self.order == 0 {
-            return value.wrapping_sub(self.offset).cast_unsigned();
+        match self.order {
+            0 => return value.wrapping_sub(self.offset).cast_unsigned(),
+            3 => return zigzag(value.wrapping_sub(self.offset)),
+            _ => {}
         }
         let delta = value.wrapping_sub(self.value);
         let residual = zigzag(delta.wrapping_sub(self.offset));
@@ -75,6 +79,15 @@ impl Residuals {
     }
 }
 
+/// Values that are part of the start.
+const fn started(order: u8) -> usize {
+    match order {
+        1 => 1,
+        2 => 2,
+        _ => 0,
+    }
+}
+
 /// Reads the start and `count` values from it on.
 pub fn restore(
     reader: &mut Reader<'_>,
@@ -84,16 +97,16 @@ pub fn restore(
     source: &impl ResidualSource,
 ) -> Result<(), CodecError> {
     let at = reader.position();
-    let started = usize::from(order);
-    if order > 2 || count < started {
+    let started = started(order);
+    if order > 3 || count < started {
         return Err(CodecError::Invalid {
             at,
             what: "impossible order of differences",
         });
     }
-    let mut value = if order > 0 { reader.signed()? } else { 0 };
+    let mut value = if started > 0 { reader.signed()? } else { 0 };
     let mut offset = reader.signed()?;
-    if order > 0 {
+    if started > 0 {
         out.push(value);
     }
     if order == 2 {
@@ -111,6 +124,9 @@ pub fn restore(
             value = value.wrapping_add(unzigzag(residual).wrapping_add(offset));
             value
         }),
+        3 => source.fill(reader, slots, |residual| {
+            offset.wrapping_add(unzigzag(residual))
+        }),
         _ => source.fill(reader, slots, |residual| {
             offset = offset.wrapping_add(unzigzag(residual));
             value = value.wrapping_add(offset);
@@ -122,7 +138,7 @@ pub fn restore(
 const RUNS: usize = 4;
 const RUN: usize = 16;
 /// Shorter columns have fewer runs: choosing must stay cheap beside coding.
-const ROWS_PER_RUN: usize = 128;
+const ROWS_PER_RUN: usize = 24;
 const SAMPLE: usize = RUNS * RUN;
 /// Differences of which the median is sought.
 const MEDIAN_OF: usize = 15;
@@ -173,14 +189,15 @@ impl Sample {
         }
     }
 
-    fn median_delta(&self) -> i64 {
+    /// The median of some of `numbers`, which are one of the sample's three kinds.
+    fn median(&self, numbers: &[i64; SAMPLE]) -> i64 {
         let mut some = [0; MEDIAN_OF];
         let step = self.taken.div_ceil(MEDIAN_OF).max(1);
-        let deltas = self.deltas.iter().take(self.taken).step_by(step);
-        let count = deltas.len().min(MEDIAN_OF);
+        let numbers = numbers.iter().take(self.taken).step_by(step);
+        let count = numbers.len().min(MEDIAN_OF);
         some.iter_mut()
-            .zip(deltas)
-            .for_each(|(slot, delta)| *slot = *delta);
+            .zip(numbers)
+            .for_each(|(slot, number)| *slot = *number);
         let Some(some) = some.get_mut(..count) else {
             return 0;
         };
@@ -208,33 +225,59 @@ impl Shape {
         let zeroth = sample.cost(&sample.values, |value| {
             value.wrapping_sub(base).cast_unsigned()
         });
-        let mut first = sample.cost(&sample.deltas, around(0));
-        let mut centre = sample.median_delta();
-        let centred = sample.cost(&sample.deltas, around(centre));
-        // A centre must gain more than chance gives it.
-        if centred + sample.taken as u64 / 4 < first {
-            first = centred;
-        } else {
-            centre = 0;
-        }
+        let first = sample.cost(&sample.deltas, around(0));
         let second = sample.cost(&sample.changes, around(0));
-        // Differences of noise look narrower than they code: half a bit and a bit.
+        let delta = sample.median(&sample.deltas);
+        let centred = sample.cost(&sample.deltas, around(delta));
+        let middle = sample.median(&sample.values);
+        let third = sample.cost(&sample.values, around(middle));
+        // Differences of noise look narrower than they code, by half a bit each time, and a centre must
+        // gain more than chance gives it.
         let half = sample.taken as u64 / 2;
-        if zeroth <= first + half && zeroth <= second + 2 * half {
+        let shapes = [
+            (
+                zeroth,
+                Self {
+                    order: 0,
+                    offset: base,
+                },
+            ),
+            (
+                third + half,
+                Self {
+                    order: 3,
+                    offset: middle,
+                },
+            ),
+            (
+                first + half,
+                Self {
+                    order: 1,
+                    offset: 0,
+                },
+            ),
+            (
+                centred + half + half / 2,
+                Self {
+                    order: 1,
+                    offset: delta,
+                },
+            ),
+            (
+                second + 2 * half,
+                Self {
+                    order: 2,
+                    offset: 0,
+                },
+            ),
+        ];
+        let least = shapes.into_iter().min_by_key(|(cost, _)| *cost);
+        least.map_or(
             Self {
                 order: 0,
                 offset: base,
-            }
-        } else if first <= second + half {
-            Self {
-                order: 1,
-                offset: centre,
-            }
-        } else {
-            Self {
-                order: 2,
-                offset: 0,
-            }
-        }
+            },
+            |(_, shape)| shape,
+        )
     }
 }

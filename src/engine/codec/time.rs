@@ -15,13 +15,14 @@ const EXPONENT_MAX: u8 = 18;
 /// Appends a column of times in any order.
 pub fn encode_times(times: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = times.first() else { return };
-    let (exponent, unit) = common_unit(times);
     if let Some(step) = regular_step(times) {
+        let (exponent, unit) = common_unit(&[first, step]);
         out.push(exponent | REGULAR);
         put_signed(first / unit, out);
         put_signed(step / unit, out);
         return;
     }
+    let (exponent, unit) = common_unit(times);
     out.push(exponent);
     if unit == 1 {
         int::encode_i64(times, effort, out);
