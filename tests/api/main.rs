@@ -1,0 +1,27 @@
+//! The HTTP API as clients see it: the built binary, one server per test.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
+mod auth;
+mod buckets;
+mod config;
+mod gzip;
+mod lifecycle;
+mod orgs_users;
+mod overload;
+mod query;
+mod rejections;
+mod service;
+mod setup;
+#[path = "../support/mod.rs"]
+mod support;
+mod tls;
+mod v1;
+mod write;

@@ -1,0 +1,97 @@
+//! Bounds: a full queue is 503, an org above its rate 429, both with a whole number of seconds.
+
+use crate::support::{Connection, Response, Server};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+const WRITE: &str = "/api/v2/write?org=org&bucket=bucket";
+
+fn retry_after(answer: &Response) -> u64 {
+    let value = answer.header("retry-after").expect("Retry-After");
+    value
+        .parse()
+        .unwrap_or_else(|_| panic!("whole seconds: {value}"))
+}
+
+#[test]
+fn a_full_queue_is_503_with_retry_after_and_writes_nothing_of_the_body() {
+    let server = Server::builder()
+        .flag("queue-max-bytes", "1MiB")
+        .flag("queue-retry-after", "3s")
+        .flag("queue-writers", "1")
+        .flag("storage-sync", "always")
+        .start();
+    // Large enough that two of them do not fit, each with series of its own, which are dear.
+    let full = AtomicBool::new(false);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let counts = std::thread::scope(|scope| {
+        let writer = |id: usize| {
+            let (server, full) = (&server, &full);
+            move || {
+                let mut connection = Connection::open(&server.address).unwrap();
+                let mut acknowledged = 0_u64;
+                for round in 0.. {
+                    if full.load(Ordering::Relaxed) || Instant::now() > deadline {
+                        break;
+                    }
+                    let lines: String = (0..5_000)
+                        .map(|n| {
+                            format!("m,w=w{id},r=r{round},n=n{n} f=1i,g=2i,h=\"abcdefgh\" 1\n")
+                        })
+                        .collect();
+                    let answer = connection.send(&server.post(WRITE).body(lines)).unwrap();
+                    if answer.status == 503 {
+                        answer.expect_error(503, "unavailable");
+                        assert_eq!(retry_after(&answer), 3);
+                        full.store(true, Ordering::Relaxed);
+                    } else {
+                        answer.expect(204);
+                        acknowledged += 1;
+                    }
+                }
+                acknowledged
+            }
+        };
+        let threads: Vec<_> = (0..12).map(|id| scope.spawn(writer(id))).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum::<u64>()
+    });
+    assert!(full.load(Ordering::Relaxed), "the queue was never full");
+    let results = server.influxql("SELECT count(f) FROM m");
+    let points = results[0]["series"][0]["values"][0][1]
+        .as_u64()
+        .unwrap_or(0);
+    assert_eq!(
+        points,
+        counts * 5_000,
+        "all of what was acknowledged and nothing else"
+    );
+}
+
+#[test]
+fn an_org_above_its_rate_is_429_with_retry_after() {
+    let server = Server::builder()
+        .flag("limits-write-bytes-per-second", "1000")
+        .flag("limits-write-burst-bytes", "2000")
+        .start();
+    let body = format!("m f=\"{}\" 1", "x".repeat(900));
+    let answers: Vec<_> = (0..4)
+        .map(|_| server.post(WRITE).body(body.clone()).send())
+        .collect();
+    let refused: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status != 204)
+        .collect();
+    assert!(
+        !refused.is_empty() && refused.len() < answers.len(),
+        "some pass, some do not"
+    );
+    for answer in refused {
+        answer.expect_error(429, "too many requests");
+        assert!(retry_after(answer) >= 1);
+    }
+    std::thread::sleep(Duration::from_millis(2_100));
+    server.post(WRITE).body(body).send().expect(204);
+}

@@ -1,0 +1,140 @@
+//! What one writer sent, and what of it was acknowledged; compared with what the server has.
+
+use crate::support::{Connection, Server};
+use std::collections::BTreeMap;
+
+/// Series that each writer writes to in turn.
+const SERIES: i64 = 4;
+
+/// Points of one writer are numbered from 1; the number is the time and is found again in both values,
+/// so that a point can be checked by itself.
+pub struct Ledger {
+    writer: usize,
+    /// Numbers below this were sent.
+    next: i64,
+    /// First and last number of each acknowledged batch.
+    acknowledged: Vec<(i64, i64)>,
+    /// Batches that were sent and not answered, or refused: their points may be there or not, but all
+    /// of a batch or nothing of it.
+    unknown: Vec<(i64, i64)>,
+}
+
+impl Ledger {
+    pub fn new(writer: usize) -> Self {
+        Self {
+            writer,
+            next: 1,
+            acknowledged: Vec::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    pub fn acknowledged_points(&self) -> i64 {
+        self.acknowledged
+            .iter()
+            .map(|(first, last)| last - first + 1)
+            .sum()
+    }
+
+    /// Writes batch after batch until the connection breaks.
+    pub fn write_until_cut_off(&mut self, server: &Server, batch_points: i64) {
+        let Ok(mut connection) = Connection::open(&server.address) else {
+            return;
+        };
+        loop {
+            let (first, last) = (self.next, self.next + batch_points - 1);
+            let lines: String = (first..=last).map(|number| self.line(number)).collect();
+            self.next = last + 1;
+            let request = server
+                .post("/api/v2/write?org=org&bucket=bucket")
+                .body(lines);
+            match connection.send(&request) {
+                Ok(answer) if answer.status == 204 => self.acknowledged.push((first, last)),
+                Ok(answer) if answer.status == 503 => {}
+                Ok(answer) => panic!("{} {}", answer.status, answer.text()),
+                Err(_) => {
+                    self.unknown.push((first, last));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Every third point also carries a field of the wrong type for its series after the first, so
+    /// that it is rejected, unless a crash made the server forget the type.
+    fn line(&self, number: i64) -> String {
+        let (writer, series) = (self.writer, number % SERIES);
+        let conflict = if number > SERIES && number % 3 == 0 {
+            ",kind=1.5"
+        } else {
+            ",kind=1i"
+        };
+        format!(
+            "m,writer={writer},series={series} n={number}i,text=\"p{number}\"{conflict} {number}\n"
+        )
+    }
+
+    fn is_rejected(number: i64) -> bool {
+        number > SERIES && number % 3 == 0
+    }
+
+    /// Panics with the first difference.
+    pub fn check(&self, server: &Server) {
+        let query = format!(
+            "SELECT n, text, kind FROM m WHERE writer = '{}'",
+            self.writer
+        );
+        let results = server.influxql(&query);
+        let empty = Vec::new();
+        let rows = results[0]["series"][0]["values"]
+            .as_array()
+            .unwrap_or(&empty);
+        let mut stored = BTreeMap::new();
+        for row in rows {
+            let number = row[0].as_i64().unwrap();
+            assert_eq!(
+                row[1], number,
+                "writer {}: an invented value {row}",
+                self.writer
+            );
+            assert_eq!(
+                row[2],
+                format!("p{number}"),
+                "writer {}: {row}",
+                self.writer
+            );
+            assert_eq!(row[3], 1, "writer {}: a type changed {row}", self.writer);
+            assert!(
+                stored.insert(number, ()).is_none(),
+                "writer {}: twice {row}",
+                self.writer
+            );
+        }
+        let expected = |first, last| (first..=last).filter(|n| !Self::is_rejected(*n));
+        for (first, last) in &self.acknowledged {
+            for number in expected(*first, *last) {
+                assert!(
+                    stored.remove(&number).is_some(),
+                    "writer {}: lost {number} of the acknowledged batch {first} to {last}",
+                    self.writer
+                );
+            }
+        }
+        for (first, last) in &self.unknown {
+            let there = expected(*first, *last)
+                .filter(|n| stored.remove(n).is_some())
+                .count();
+            let whole = expected(*first, *last).count();
+            assert!(
+                there == 0 || there == whole,
+                "writer {}: {there} of {whole} points of the cut-off batch {first} to {last}",
+                self.writer
+            );
+        }
+        assert!(
+            stored.is_empty(),
+            "writer {}: never acknowledged nor cut off {stored:?}",
+            self.writer
+        );
+    }
+}
