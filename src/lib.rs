@@ -11,9 +11,11 @@
 )]
 
 pub mod clock;
+pub mod encode;
 pub mod engine;
 pub mod ingest;
 pub mod line_protocol;
 pub mod model;
+pub mod query;
 pub mod series;
 pub mod storage;

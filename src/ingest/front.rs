@@ -6,13 +6,13 @@ use super::partition::{Counters, Partition};
 use super::queue::{BATCHES_MAX, Room};
 use super::recovery::{Recovery, owner_of};
 use super::rejected::Rejections;
-use super::submission::{Message, Submission, batch_bytes};
+use super::submission::{Message, Submission};
 use super::writer::Writer;
 use crate::engine::head::Head;
 use crate::engine::scan::Scanner;
 use crate::engine::seal::Watermark;
 use crate::engine::shards::Shards;
-use crate::line_protocol::{ParseOptions, ParsedBatch, Parser};
+use crate::line_protocol::{ParseOptions, ParsedBatch, Parser, Reason};
 use crate::model::{BucketId, BucketSettings, Precision};
 use crate::series::fields::{FieldRegistry, SchemaScope};
 use crate::series::ids::SeriesIds;
@@ -320,7 +320,10 @@ impl Ingest {
         for sender in &self.senders {
             let _ = sender.try_send(Message::Abandon);
         }
-        self.threads.lock().drain(..).for_each(|thread| drop(thread.join()));
+        self.threads
+            .lock()
+            .drain(..)
+            .for_each(|thread| drop(thread.join()));
     }
 
     fn report_rejections(&self) {
@@ -352,7 +355,13 @@ impl Ingest {
             parsers.swap_remove(0);
         }
         parsers.push((bucket, parser));
-        Ok(parsed?)
+        parsed.map_err(|error| match error.reason() {
+            Reason::BatchTooLarge(max_bytes) => WriteError::TooLarge {
+                needed_bytes: max_bytes.saturating_add(1),
+                max_bytes: *max_bytes,
+            },
+            _ => WriteError::Parse(error),
+        })
     }
 
     /// Hands the batch to the writers that own its series.
@@ -362,7 +371,7 @@ impl Ingest {
         batch: ParsedBatch,
         now_ns: i64,
     ) -> Result<Acknowledgement, WriteError> {
-        let room = self.room.reserve(batch_bytes(&batch)).inspect_err(|_| {
+        let room = self.room.reserve(batch.memory_bytes()).inspect_err(|_| {
             self.counters.overloaded.fetch_add(1, Ordering::Relaxed);
         })?;
         // Held until the batch is queued, so that a bucket's deletion comes wholly before or after it.
@@ -454,6 +463,7 @@ impl PointWriter for Ingest {
         let options = ParseOptions {
             precision,
             default_time_ns: now_ns,
+            batch_max_bytes: self.room.max_bytes(),
         };
         let batch = self.parse(bucket, body, options)?;
         if batch.rows.is_empty() {

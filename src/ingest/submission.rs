@@ -127,20 +127,3 @@ fn group_rows(batch: &ParsedBatch) -> (Vec<u32>, Vec<u32>) {
     }
     (order, starts)
 }
-
-/// Heap bytes of a batch, for the queue's account.
-pub fn batch_bytes(batch: &ParsedBatch) -> usize {
-    batch.values.capacity() * 8
-        + batch.strings.capacity()
-        + batch.rows.capacity() * size_of_val(batch.rows.first().unwrap_or(&EMPTY_ROW))
-        + batch.series.capacity() * 24
-        + batch.rows.len() * 4
-        + 1024
-}
-
-const EMPTY_ROW: crate::line_protocol::batch::Row = crate::line_protocol::batch::Row {
-    series: 0,
-    layout: 0,
-    values_at: 0,
-    time: 0,
-};

@@ -1,8 +1,8 @@
 //! The write path against a plain model: random batches, seals and crashes; what is read is what was
 //! acknowledged.
 
-use super::front::{Ingest, IngestOptions};
 use super::api::PointWriter;
+use super::front::{Ingest, IngestOptions};
 use crate::engine::source::{Number, SeriesPredicate, Source, StatsNeeded, TextMatch};
 use crate::line_protocol::batch::{BatchSeries, FieldLayout, ParsedBatch, Row};
 use crate::model::{BucketId, BucketSettings, FieldType, FieldValue, SeriesKey, TimeRange};
@@ -17,7 +17,13 @@ const SHARD_NS: i64 = 3_600_000_000_000;
 
 fn bucket() -> BucketSettings {
     let id = BucketId::new(7).unwrap();
-    BucketSettings { id, org: id, retention_ns: 0, shard_ns: SHARD_NS, monitoring: None }
+    BucketSettings {
+        id,
+        org: id,
+        retention_ns: 0,
+        shard_ns: SHARD_NS,
+        monitoring: None,
+    }
 }
 
 fn open(path: &Path, writers: u16) -> Arc<Ingest> {
@@ -53,17 +59,30 @@ fn batch(points: &[TestPoint]) -> ParsedBatch {
     let mut batch = ParsedBatch::default();
     for point in points {
         let key = SeriesKey::new("m", [("host", format!("h{}", point.host).as_str())]);
-        let series = batch.series.iter().position(|series| series.key == key).unwrap_or_else(|| {
-            let hash = SeriesKey::hash64(key.as_bytes());
-            batch.series.push(BatchSeries { key, hash });
-            batch.series.len() - 1
+        let series = batch
+            .series
+            .iter()
+            .position(|series| series.key == key)
+            .unwrap_or_else(|| {
+                let hash = SeriesKey::hash64(key.as_bytes());
+                batch.series.push(BatchSeries { key, hash });
+                batch.series.len() - 1
+            });
+        let fields = point
+            .fields
+            .iter()
+            .map(|(field, _)| (name(*field).into(), kind(*field)));
+        let layout = Arc::new(FieldLayout {
+            fields: fields.collect(),
         });
-        let fields = point.fields.iter().map(|(field, _)| (name(*field).into(), kind(*field)));
-        let layout = Arc::new(FieldLayout { fields: fields.collect() });
-        let layout = batch.layouts.iter().position(|have| *have == layout).unwrap_or_else(|| {
-            batch.layouts.push(layout);
-            batch.layouts.len() - 1
-        });
+        let layout = batch
+            .layouts
+            .iter()
+            .position(|have| *have == layout)
+            .unwrap_or_else(|| {
+                batch.layouts.push(layout);
+                batch.layouts.len() - 1
+            });
         let values_at = batch.values.len() as u32;
         for (field, value) in &point.fields {
             let bits = match kind(*field) {
@@ -126,7 +145,11 @@ fn point() -> impl Strategy<Value = TestPoint> {
 fn ordered() -> impl Strategy<Value = Vec<TestPoint>> {
     (0_u8..4, 0_i64..1000, 1_usize..2500).prop_map(|(host, start, count)| {
         (0..count as i64)
-            .map(|n| TestPoint { host, time: start + n, fields: vec![(0, n % 7), (1, n % 5)] })
+            .map(|n| TestPoint {
+                host,
+                time: start + n,
+                fields: vec![(0, n % 7), (1, n % 5)],
+            })
             .collect()
     })
 }
@@ -145,7 +168,9 @@ type Model = BTreeMap<(u8, u8), BTreeMap<i64, i64>>;
 fn check(ingest: &Arc<Ingest>, model: &Model) -> Result<(), TestCaseError> {
     let reader = ingest.reader();
     let id = bucket().id;
-    let everything = reader.select(id, &SeriesPredicate::All, TimeRange::ALL).unwrap();
+    let everything = reader
+        .select(id, &SeriesPredicate::All, TimeRange::ALL)
+        .unwrap();
     let fields: usize = everything.iter().map(|series| series.fields.len()).sum();
     prop_assert_eq!(fields, model.len());
     for ((host, field), points) in model {
@@ -172,8 +197,12 @@ fn check(ingest: &Arc<Ingest>, model: &Model) -> Result<(), TestCaseError> {
             prop_assert_eq!(got, want);
         }
         let bounds = [-10, 0, 64, 128, 1000, SHARD_NS, SHARD_NS + 100];
-        let needed = StatsNeeded { extreme_times: true };
-        let stats = reader.window_stats(id, series[0].id, info, &bounds, needed).unwrap();
+        let needed = StatsNeeded {
+            extreme_times: true,
+        };
+        let stats = reader
+            .window_stats(id, series[0].id, info, &bounds, needed)
+            .unwrap();
         for (window, pair) in bounds.windows(2).enumerate() {
             let want: Vec<_> = points.range(pair[0]..pair[1]).collect();
             let got = stats.iter().find(|stats| stats.window == window);
@@ -184,7 +213,10 @@ fn check(ingest: &Arc<Ingest>, model: &Model) -> Result<(), TestCaseError> {
                 let sum: i64 = want.iter().map(|(_, number)| **number).sum();
                 let (min_time, min) = want.iter().min_by_key(|(_, number)| **number).unwrap();
                 prop_assert_eq!(got.sum, Number::Integer(sum));
-                prop_assert_eq!((got.min, got.min_time), (Number::Integer(**min), **min_time));
+                prop_assert_eq!(
+                    (got.min, got.min_time),
+                    (Number::Integer(**min), **min_time)
+                );
                 prop_assert_eq!(got.last, Number::Integer(*want[want.len() - 1].1));
             }
         }
@@ -194,7 +226,9 @@ fn check(ingest: &Arc<Ingest>, model: &Model) -> Result<(), TestCaseError> {
 
 fn write(ingest: &Arc<Ingest>, points: &[TestPoint]) {
     let acknowledged = ingest.submit(bucket().id, batch(points), 0).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(acknowledged).unwrap();
 }
 
@@ -239,14 +273,27 @@ proptest! {
 fn the_first_type_wins_and_the_rest_of_the_batch_is_written() {
     let dir = tempfile::tempdir().unwrap();
     let ingest = open(dir.path(), 1);
-    let point = |time, field| TestPoint { host: 0, time, fields: vec![(field, 1)] };
+    let point = |time, field| TestPoint {
+        host: 0,
+        time,
+        fields: vec![(field, 1)],
+    };
     let mut conflicting = batch(&[point(1, 0), point(2, 1), point(3, 0)]);
     // The second row calls its float "a", too.
-    conflicting.layouts[1] = Arc::new(FieldLayout { fields: [("a".into(), FieldType::Float)].into() });
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(ingest.submit(bucket().id, conflicting, 0).unwrap()).unwrap();
+    conflicting.layouts[1] = Arc::new(FieldLayout {
+        fields: [("a".into(), FieldType::Float)].into(),
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime
+        .block_on(ingest.submit(bucket().id, conflicting, 0).unwrap())
+        .unwrap();
     let rejected = ingest.figures().rejected;
-    assert_eq!((rejected[0].reason, rejected[0].points), ("type_conflict", 1));
+    assert_eq!(
+        (rejected[0].reason, rejected[0].points),
+        ("type_conflict", 1)
+    );
     assert_eq!(ingest.figures().accepted_points, 2);
     ingest.stop();
 }
@@ -255,11 +302,25 @@ fn the_first_type_wins_and_the_rest_of_the_batch_is_written() {
 fn a_deleted_bucket_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let ingest = open(dir.path(), 2);
-    write(&ingest, &[TestPoint { host: 1, time: 5, fields: vec![(0, 1)] }]);
+    write(
+        &ingest,
+        &[TestPoint {
+            host: 1,
+            time: 5,
+            fields: vec![(0, 1)],
+        }],
+    );
     ingest.delete_bucket(bucket().id).unwrap();
     ingest.set_bucket(bucket());
     check(&ingest, &Model::new()).unwrap();
-    write(&ingest, &[TestPoint { host: 1, time: 6, fields: vec![(0, 2)] }]);
+    write(
+        &ingest,
+        &[TestPoint {
+            host: 1,
+            time: 6,
+            fields: vec![(0, 2)],
+        }],
+    );
     let model = Model::from([((1, 0), BTreeMap::from([(6, 2)]))]);
     check(&ingest, &model).unwrap();
     ingest.abandon();

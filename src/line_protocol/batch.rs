@@ -42,3 +42,17 @@ pub struct Row {
 pub struct FieldLayout {
     pub fields: Box<[(Box<str>, FieldType)]>,
 }
+
+impl ParsedBatch {
+    /// Heap bytes, about.
+    pub fn memory_bytes(&self) -> usize {
+        self.values.capacity() * 8
+            + self.strings.capacity()
+            + self.rows.capacity() * size_of::<Row>()
+            + self.series.capacity() * size_of::<BatchSeries>()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}

@@ -113,7 +113,9 @@ impl QueryContext {
             return Err(QueryError::Cancelled);
         }
         if self.started.elapsed() > self.timeout {
-            return Err(QueryError::Timeout { seconds: self.timeout.as_secs() });
+            return Err(QueryError::Timeout {
+                seconds: self.timeout.as_secs(),
+            });
         }
         Ok(())
     }
@@ -125,9 +127,14 @@ impl QueryContext {
 
     /// Books memory that the query holds; fails over the limit.
     pub fn take_memory(&self, bytes: usize) -> Result<(), QueryError> {
-        let used = self.memory_used_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        let used = self
+            .memory_used_bytes
+            .fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes);
         if used > self.memory_limit_bytes {
-            return Err(QueryError::Memory { limit_bytes: self.memory_limit_bytes });
+            return Err(QueryError::Memory {
+                limit_bytes: self.memory_limit_bytes,
+            });
         }
         Ok(())
     }

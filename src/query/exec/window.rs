@@ -1,0 +1,324 @@
+//! Windows of time.
+
+use super::aggregate::{row_of, value_of};
+use crate::model::TimeRange;
+use crate::query::context::{QueryContext, QueryError};
+use crate::query::plan::{Aggregate, AggregateWindow, Duration, Window, WindowFunction};
+use crate::query::table::{Cells, Column, Kind, Table, Value};
+use chrono::{DateTime, Months};
+
+/// Windows of one query; more is a typing error, not a question.
+const WINDOWS_MAX: usize = 10_000_000;
+
+/// Windows that cover a range.
+pub enum Bounds {
+    /// Window i is `bounds[i]..bounds[i + 1]`.
+    Adjacent(Vec<i64>),
+    /// Start and stop of each.
+    Overlapping(Vec<(i64, i64)>),
+}
+
+/// `time` plus `times` times the duration. Months are calendar months in UTC.
+pub fn add(time: i64, duration: Duration, times: i64) -> Option<i64> {
+    let months = duration.months.checked_mul(times)?;
+    let time = if months == 0 {
+        time
+    } else {
+        let date = DateTime::from_timestamp(
+            time.div_euclid(1_000_000_000),
+            u32::try_from(time.rem_euclid(1_000_000_000)).ok()?,
+        )?;
+        let step = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
+        let moved = if months > 0 {
+            date.checked_add_months(step)
+        } else {
+            date.checked_sub_months(step)
+        };
+        moved?.timestamp_nanos_opt()?
+    };
+    time.checked_add(duration.nanoseconds.checked_mul(times)?)
+}
+
+/// Start of the last window that begins at or before `time`.
+fn first_window(window: Window, time: i64) -> Result<i64, QueryError> {
+    let beyond = || QueryError::Invalid("window: times are out of range".to_owned());
+    let shifted = add(time, window.offset, -1).ok_or_else(beyond)?;
+    let start = if window.every.months > 0 {
+        let date =
+            DateTime::from_timestamp(shifted.div_euclid(1_000_000_000), 0).ok_or_else(beyond)?;
+        use chrono::Datelike;
+        let months = i64::from(date.year() - 1970) * 12 + i64::from(date.month0());
+        let aligned = months - months.rem_euclid(window.every.months);
+        add(
+            0,
+            Duration {
+                months: 1,
+                nanoseconds: 0,
+            },
+            aligned,
+        )
+        .ok_or_else(beyond)?
+    } else {
+        let every = window.every.nanoseconds.max(1);
+        shifted
+            .checked_sub(shifted.rem_euclid(every))
+            .ok_or_else(beyond)?
+    };
+    add(start, window.offset, 1).ok_or_else(beyond)
+}
+
+/// Windows that touch the range, cut at its ends.
+pub fn bounds_within(
+    ctx: &QueryContext,
+    window: Window,
+    range: TimeRange,
+) -> Result<Bounds, QueryError> {
+    if window.every.months < 0
+        || window.every.nanoseconds < 0
+        || window.every == Duration::default()
+    {
+        return Err(QueryError::Invalid(
+            "window: every must be positive".to_owned(),
+        ));
+    }
+    if window.every.months > 0 && window.every.nanoseconds > 0 {
+        return Err(QueryError::Invalid(
+            "window: every can't mix months with shorter units".to_owned(),
+        ));
+    }
+    let adjacent = window.period == window.every;
+    let mut start = first_window(window, range.start)?;
+    if !adjacent {
+        // Earlier windows may still reach into the range.
+        while let Some(before) = add(start, window.every, -1)
+            && add(before, window.period, 1).is_some_and(|stop| stop > range.start)
+        {
+            start = before;
+        }
+    }
+    let mut bounds = vec![range.start];
+    let mut pairs = Vec::new();
+    while start < range.stop {
+        let next = add(start, window.every, 1).unwrap_or(i64::MAX);
+        let stop = add(start, window.period, 1).unwrap_or(i64::MAX);
+        if stop > range.start {
+            bounds.push(next.min(range.stop));
+            pairs.push((start.max(range.start), stop.min(range.stop)));
+        }
+        if pairs.len() % 4096 == 0 {
+            ctx.check()?;
+        }
+        if pairs.len() > WINDOWS_MAX {
+            return Err(QueryError::Invalid(format!(
+                "window: more than {WINDOWS_MAX} windows; use a longer every or a shorter range"
+            )));
+        }
+        if next <= start {
+            break;
+        }
+        start = next;
+    }
+    Ok(if adjacent {
+        Bounds::Adjacent(bounds)
+    } else {
+        Bounds::Overlapping(pairs)
+    })
+}
+
+fn pairs_of(bounds: Bounds) -> Vec<(i64, i64)> {
+    match bounds {
+        Bounds::Overlapping(pairs) => pairs,
+        Bounds::Adjacent(bounds) => {
+            let pairs = bounds.windows(2);
+            pairs
+                .filter_map(|pair| Some((*pair.first()?, *pair.last()?)))
+                .collect()
+        }
+    }
+}
+
+/// The range that a table covers: of its group key, or of its times.
+fn range_of(table: &Table) -> Result<TimeRange, QueryError> {
+    let bound = |label: &str| match table.key.get(label) {
+        Some(Value::Time(time)) => Ok(*time),
+        _ => Err(QueryError::Invalid(format!(
+            "window: the table has no {label} in its group key; use range() before"
+        ))),
+    };
+    Ok(TimeRange::new(bound("_start")?, bound("_stop")?))
+}
+
+fn times_of(table: &Table) -> Result<Vec<Option<i64>>, QueryError> {
+    match table.column("_time").map(|column| &column.cells) {
+        Some(cells @ (Cells::Time(_) | Cells::Constant(_, Kind::Time, _))) => {
+            let time = |row| match cells.get(row) {
+                Value::Time(time) => Some(time),
+                _ => None,
+            };
+            Ok((0..cells.len()).map(time).collect())
+        }
+        _ => Err(QueryError::Invalid(
+            "window: no time column \"_time\" exists".to_owned(),
+        )),
+    }
+}
+
+/// Rows of a window; consecutive when the table is in time order.
+fn rows_within(times: &[Option<i64>], sorted: bool, start: i64, stop: i64) -> Vec<usize> {
+    if sorted {
+        let from = times.partition_point(|time| time.is_some_and(|time| time < start));
+        let to = times.partition_point(|time| time.is_some_and(|time| time < stop));
+        return (from..to).collect();
+    }
+    let inside = |time: &Option<i64>| time.is_some_and(|time| start <= time && time < stop);
+    times
+        .iter()
+        .enumerate()
+        .filter(|(_, time)| inside(time))
+        .map(|(row, _)| row)
+        .collect()
+}
+
+fn is_sorted(times: &[Option<i64>]) -> bool {
+    times.iter().all(Option::is_some) && times.is_sorted()
+}
+
+/// One table for each window, with `_start` and `_stop` as its bounds.
+pub fn window(
+    ctx: &QueryContext,
+    table: &Table,
+    window: Window,
+    create_empty: bool,
+) -> Result<Vec<Table>, QueryError> {
+    let range = range_of(table)?;
+    let times = times_of(table)?;
+    let sorted = is_sorted(&times);
+    let mut out = Vec::new();
+    for (start, stop) in pairs_of(bounds_within(ctx, window, range)?) {
+        let rows = rows_within(&times, sorted, start, stop);
+        if rows.is_empty() && !create_empty {
+            continue;
+        }
+        let mut piece = table.take(&rows);
+        for (label, bound) in [("_start", start), ("_stop", stop)] {
+            piece.key = piece.key.with(label, Value::Time(bound));
+            let column = Column::constant(label, Value::Time(bound), rows.len());
+            match piece
+                .position(label)
+                .and_then(|at| piece.columns.get_mut(at))
+            {
+                Some(have) => *have = column,
+                None => piece.columns.push(column),
+            }
+        }
+        out.push(piece);
+    }
+    Ok(out)
+}
+
+/// One row for each window.
+pub fn aggregate_window(
+    ctx: &QueryContext,
+    table: &Table,
+    wanted: &AggregateWindow,
+) -> Result<Table, QueryError> {
+    let range = range_of(table)?;
+    let times = times_of(table)?;
+    let sorted = is_sorted(&times);
+    let Some(column) = table.column(&wanted.column) else {
+        return Err(QueryError::Invalid(format!(
+            "aggregateWindow: no column \"{}\" exists",
+            wanted.column
+        )));
+    };
+    let pairs = pairs_of(bounds_within(ctx, wanted.window, range)?);
+    let mut stamps = Vec::new();
+    let mut picked = Vec::new();
+    let mut values: Option<Cells> = None;
+    for (start, stop) in pairs {
+        let rows = rows_within(&times, sorted, start, stop);
+        let stamp = if wanted.time_source == "_start" {
+            start
+        } else {
+            stop
+        };
+        match wanted.function {
+            WindowFunction::Select(function) => {
+                let part = column.cells.take(&rows);
+                if let Some(row) = row_of(&part, 0..rows.len(), function)?
+                    && let Some(row) = rows.get(row)
+                {
+                    picked.push(*row);
+                    stamps.push(Some(stamp));
+                }
+            }
+            WindowFunction::Aggregate(function) => {
+                if rows.is_empty() && !wanted.create_empty {
+                    continue;
+                }
+                let part = column.cells.take(&rows);
+                let (value, kind) = value_of(&part, 0..rows.len(), function)?;
+                values.get_or_insert_with(|| Cells::new(kind)).push(value);
+                stamps.push(Some(stamp));
+            }
+        }
+    }
+    Ok(match wanted.function {
+        WindowFunction::Select(_) => stamped(table.take(&picked), stamps, wanted),
+        WindowFunction::Aggregate(function) => {
+            let kind = if function == Aggregate::Count {
+                Kind::Integer
+            } else {
+                column.cells.kind()
+            };
+            let values = values.unwrap_or_else(|| Cells::new(kind));
+            aggregated(table, values, stamps, wanted)
+        }
+    })
+}
+
+/// Selected rows with the window's bound as their time.
+fn stamped(mut table: Table, stamps: Vec<Option<i64>>, wanted: &AggregateWindow) -> Table {
+    let destination = wanted.time_destination.as_str();
+    let column = Column::new(destination, Cells::Time(stamps));
+    match table
+        .position(destination)
+        .and_then(|at| table.columns.get_mut(at))
+    {
+        Some(have) => *have = column,
+        None => table.columns.push(column),
+    }
+    table.key = table.key.without(|label| label == destination);
+    table
+}
+
+fn aggregated(
+    table: &Table,
+    values: Cells,
+    stamps: Vec<Option<i64>>,
+    wanted: &AggregateWindow,
+) -> Table {
+    let rows = stamps.len();
+    let destination = wanted.time_destination.as_str();
+    let mut columns: Vec<Column> = table
+        .columns
+        .iter()
+        .filter(|c| *c.label != *destination && *c.label != wanted.column)
+        .filter_map(|c| {
+            let value = table.key.get(&c.label)?;
+            Some(Column::new(
+                c.label.clone(),
+                Cells::Constant(value.clone(), c.cells.kind(), rows),
+            ))
+        })
+        .collect();
+    let at = 2.min(columns.len());
+    columns.insert(at, Column::new(destination, Cells::Time(stamps)));
+    columns.insert(at + 1, Column::new(wanted.column.as_str(), values));
+    Table {
+        key: table
+            .key
+            .without(|label| label == destination || label == wanted.column),
+        columns,
+    }
+}

@@ -1,0 +1,13 @@
+//! Query text to results: two languages over the one way of reading points, [`engine::source`].
+//!
+//! [`engine::source`]: crate::engine::source
+
+pub mod context;
+pub mod exec;
+pub mod expr;
+//FLUX
+//INFLUXQL
+pub mod optimise;
+pub mod plan;
+pub mod table;
+pub mod text;
