@@ -8,4 +8,3 @@
     clippy::cast_possible_truncation,
     reason = "a test fails by panicking"
 )]
-
