@@ -23,9 +23,9 @@ mod stats;
 pub use stats::BlockStats;
 
 use super::codec::{
-    COUNT_MAX, CodecError, Effort, Reader, common_unit, decode_bool_into, decode_i64_into,
-    decode_times, decode_values, encode_bool, encode_i64, encode_times, encode_values, put_signed,
-    put_varint, regular, regular_step,
+    CodecError, Effort, Reader, common_unit, decode_bool_into, decode_i64_into, decode_times,
+    decode_values, encode_bool, encode_i64, encode_times, encode_values, put_signed, put_varint,
+    regular, regular_step,
 };
 use crate::model::{FieldType, Values};
 use stats::StatsForm;
@@ -39,7 +39,11 @@ const LOW_THREE: u8 = 0x07;
 /// 10^18 is the largest power of ten of 64 bits.
 const EXPONENT_MAX: u8 = 18;
 
-/// Points of one field; as many times as values, times strictly rising.
+/// Most rows of one block, far above what is useful. A damaged count can't ask for more memory than
+/// so many rows need.
+pub const BLOCK_ROWS_MAX: usize = 1 << 20;
+
+/// Points of one field: as many times as values, at most [`BLOCK_ROWS_MAX`], times strictly rising.
 #[derive(Debug, Clone, Copy)]
 pub struct BlockInput<'a> {
     pub times: &'a [i64],
@@ -110,7 +114,7 @@ impl BlockHeader {
                 tag: exponent,
             });
         }
-        let count = reader.length(COUNT_MAX, "count of rows")?;
+        let count = reader.length(BLOCK_ROWS_MAX, "count of rows")?;
         let mut header = Self {
             field_type,
             place: TimePlace::from_bits(head >> PLACE_SHIFT),
@@ -354,7 +358,7 @@ pub fn encode_time_block(times: &[i64], out: &mut Vec<u8>) {
 pub fn decode_time_block(bytes: &[u8]) -> Result<Vec<i64>, CodecError> {
     let mut reader = Reader::new(bytes);
     check_version(reader.byte()?)?;
-    let count = reader.length(COUNT_MAX, "count of rows")?;
+    let count = reader.length(BLOCK_ROWS_MAX, "count of rows")?;
     let at = reader.position();
     decode_times(reader.rest(), count).map_err(|error| error.shifted(at))
 }

@@ -140,7 +140,7 @@ fn table_log(counts: &[u32; TOKENS], total: usize) -> u32 {
     let distinct = counts.iter().filter(|&&count| count > 0).count();
     match (total, distinct) {
         (0..64, 0..16) => 6,
-        (0..200, 0..32) => 7,
+        (0..512, 0..32) => 7,
         _ => LOG_MAX,
     }
 }

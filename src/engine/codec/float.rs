@@ -1,7 +1,7 @@
 //! Doubles: decimals scaled to integers, or their bits as integers, or raw.
 //!
 //! ```text
-//! constant   tag, 8 bytes
+//! constant   tag, 8 bytes       or, as a decimal, tag, places (1 byte), varint
 //! raw        tag, 8 bytes each, little-endian
 //! decimal    tag, places (1 byte), with bit 5 of the tag exceptions, integer column
 //! ordered    tag, integer column of the bits, made to rise as the doubles do
@@ -12,7 +12,7 @@
 //! The division is correctly rounded, as is the parser that read the text, so that what was written with
 //! few digits always is one. -0.0, NaN and the like never are: they are exceptions.
 
-use super::bytes::{Reader, put_varint};
+use super::bytes::{Reader, put_signed, put_varint};
 use super::{CodecError, Effort, check_count, int};
 
 const TAG_CONSTANT: u8 = 0;
@@ -20,6 +20,7 @@ const TAG_RAW: u8 = 1;
 const TAG_DECIMAL: u8 = 2;
 const TAG_ORDERED: u8 = 3;
 const TAG_ROTATED: u8 = 4;
+const TAG_CONSTANT_DECIMAL: u8 = 5;
 const WITH_EXCEPTIONS: u8 = 0x20;
 
 /// Powers of ten that are exact doubles, as far as scaling goes.
@@ -27,9 +28,15 @@ pub const POWERS_OF_TEN: [f64; 16] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
+/// Shorter columns have a smaller sample.
+const SHORT: usize = 64;
+
 /// Added to a number between -2^51 and 2^51 it leaves the nearest integer in the low bits: 1.5 * 2^52.
 const ROUND: f64 = 6_755_399_441_055_744.0;
 const SCALED_END: i64 = 1 << 51;
+
+/// More places take about as many bytes as the double.
+const CONSTANT_PLACES_MAX: usize = 6;
 
 /// One value in so many may be an exception; beyond, decimals gain nothing over ordered bits.
 const EXCEPTIONS_DIVISOR: usize = 16;
@@ -69,13 +76,27 @@ pub fn encode_f64(values: &[f64], effort: Effort, out: &mut Vec<u8>) {
         .iter()
         .all(|value| value.to_bits() == first.to_bits())
     {
-        out.push(TAG_CONSTANT);
-        out.extend_from_slice(&first.to_bits().to_le_bytes());
+        encode_constant(first, out);
         return;
     }
     match Decimals::of(values) {
         Some(decimals) => decimals.encode(values, effort, out),
         None => encode_bits(values, effort, out),
+    }
+}
+
+fn encode_constant(value: f64, out: &mut Vec<u8>) {
+    let places = (0_u8..).zip(POWERS_OF_TEN.iter().take(CONSTANT_PLACES_MAX + 1));
+    let scaled = |(places, power): (u8, &f64)| Some((places, scaled(value, *power)?));
+    match places.filter_map(scaled).next() {
+        Some((places, integer)) => {
+            out.extend_from_slice(&[TAG_CONSTANT_DECIMAL, places]);
+            put_signed(integer, out);
+        }
+        None => {
+            out.push(TAG_CONSTANT);
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
+        }
     }
 }
 
@@ -160,14 +181,14 @@ fn is_decimal(value: f64, places: usize) -> bool {
 
 /// Decimal places that suffice for most of a sample. `None` when a quarter of it is no decimals.
 fn typical_places(values: &[f64]) -> Option<usize> {
-    const SAMPLE: usize = 16;
+    let sample = if values.len() < SHORT { 4 } else { 16 };
     let (mut most, mut strange) = (0, 0);
-    for &value in values.iter().step_by(values.len().div_ceil(SAMPLE)) {
+    for &value in values.iter().step_by(values.len().div_ceil(sample)) {
         match (most..POWERS_OF_TEN.len()).find(|&places| is_decimal(value, places)) {
             Some(places) => most = places,
             None => strange += 1,
         }
-        if strange * 4 > SAMPLE {
+        if strange * 4 > sample {
             return None;
         }
     }
@@ -234,6 +255,11 @@ pub fn decode_f64_into(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result
             let value = f64::from_bits(reader.u64_le()?);
             out.resize(out.len() + count, value);
         }
+        TAG_CONSTANT_DECIMAL => {
+            let power = read_power(&mut reader)?;
+            let value = unscaled(reader.signed()?, power);
+            out.resize(out.len() + count, value);
+        }
         TAG_RAW => {
             let raw = reader.take(count * 8)?.chunks_exact(8);
             let raw = raw.filter_map(|eight| eight.try_into().ok());
@@ -276,14 +302,7 @@ fn decode_decimals(
     count: usize,
     out: &mut Vec<f64>,
 ) -> Result<(), CodecError> {
-    let at = reader.position();
-    let places = reader.byte()?;
-    let power = POWERS_OF_TEN.get(usize::from(places)).copied();
-    let power = power.ok_or(CodecError::UnknownTag {
-        at,
-        what: "scale",
-        tag: places,
-    })?;
+    let power = read_power(reader)?;
     let exceptions = if with_exceptions {
         read_exceptions(reader, count)?
     } else {
@@ -299,6 +318,17 @@ fn decode_decimals(
         }
     }
     Ok(())
+}
+
+fn read_power(reader: &mut Reader<'_>) -> Result<f64, CodecError> {
+    let at = reader.position();
+    let places = reader.byte()?;
+    let power = POWERS_OF_TEN.get(usize::from(places)).copied();
+    power.ok_or(CodecError::UnknownTag {
+        at,
+        what: "scale",
+        tag: places,
+    })
 }
 
 fn read_exceptions(reader: &mut Reader<'_>, count: usize) -> Result<Vec<(usize, f64)>, CodecError> {

@@ -26,6 +26,11 @@ const ORDER_SHIFT: u32 = 5;
 /// Residuals that share a width. A multiple of 64 keeps groups on byte borders.
 const GROUP: usize = 64;
 
+/// Shorter columns are packed at once: the table of an entropy coder is more than it saves.
+const SHORT: usize = 32;
+/// Shorter columns of the journal are not sampled: looking at all is as fast.
+const FAST_SHORT: usize = 128;
+
 /// Appends a column.
 pub fn encode_i64(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
     let Some(&first) = values.first() else { return };
@@ -34,8 +39,16 @@ pub fn encode_i64(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
         put_signed(first, out);
         return;
     }
+    let packed_below = if effort == Effort::Fast {
+        FAST_SHORT
+    } else {
+        SHORT
+    };
+    if values.len() < packed_below {
+        return encode_packed(values, Shape::of_short(values), out);
+    }
     match effort {
-        Effort::Fast => encode_packed(values, out),
+        Effort::Fast => encode_packed(values, Shape::choose(values), out),
         Effort::Small => match common_factor(values, first) {
             Some(factor) => encode_factored(values, first, factor, out),
             None => encode_small(values, out),
@@ -43,8 +56,7 @@ pub fn encode_i64(values: &[i64], effort: Effort, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_packed(values: &[i64], out: &mut Vec<u8>) {
-    let shape = Shape::choose(values);
+fn encode_packed(values: &[i64], shape: Shape, out: &mut Vec<u8>) {
     out.push(TAG_PACKED | shape.order << ORDER_SHIFT);
     let mut residuals = Residuals::start(values, shape, out);
     put_groups(residuals.rest(values), |&value| residuals.next(value), out);

@@ -215,6 +215,35 @@ impl Sample {
 }
 
 impl Shape {
+    /// The narrower of the first two orders for packing a short column: exact, where a sample would cost
+    /// more than the column.
+    pub fn of_short(values: &[i64]) -> Self {
+        let (mut low, mut high) = (i64::MAX, i64::MIN);
+        let mut deltas = 0;
+        let mut last = values.first().copied().unwrap_or_default();
+        for &value in values {
+            low = low.min(value);
+            high = high.max(value);
+            deltas |= zigzag(value.wrapping_sub(last));
+            last = value;
+        }
+        let range = high.wrapping_sub(low).cast_unsigned();
+        // Order 1 has one number less to pack and one more byte, its centre.
+        let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
+        let (zeroth, first) = (u64::from(width_of(range)), u64::from(width_of(deltas)));
+        if zeroth * count <= first * count.saturating_sub(1) + 8 {
+            Self {
+                order: 0,
+                offset: low,
+            }
+        } else {
+            Self {
+                order: 1,
+                offset: 0,
+            }
+        }
+    }
+
     /// The shape whose residuals are narrowest, by a sample. A column of two values and fewer, of which
     /// there is no sample, has order 0.
     pub fn choose(values: &[i64]) -> Self {
