@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other scripts: where the build goes. One target directory and one profile
 # (--release) for running, testing and measuring, so that RocksDB is compiled once.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/influxd-target}"
