@@ -51,8 +51,8 @@ if [ ${#lacking[@]} -gt 0 ]; then
     echo "setup: no apt-get here; install the equivalents of these packages" >&2
     exit 1
   }
-  $sudo apt-get update -q
-  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${lacking[@]}"
+  $sudo apt-get update -qq
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${lacking[@]}"
 fi
 
 command -v cargo >/dev/null || {
