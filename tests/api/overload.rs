@@ -1,6 +1,6 @@
 //! Bounds: a full queue is 503, an org above its rate 429, both with a whole number of seconds.
 
-use crate::support::{Connection, Response, Server};
+use crate::support::{Connection, Response, Server, gzip};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -94,4 +94,57 @@ fn an_org_above_its_rate_is_429_with_retry_after() {
     }
     std::thread::sleep(Duration::from_millis(2_100));
     server.post(WRITE).body(body).send().expect(204);
+}
+
+/// Highest resident memory of the process so far, MiB.
+fn peak_mib(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.process_id())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn sixty_mib_of_anything_are_answered_in_bounded_memory() {
+    let server = Server::start();
+    let size = 60 << 20;
+    let repeated = |line: &str| line.repeat(size / line.len()).into_bytes();
+    for (name, body, allowed) in [
+        ("one word", repeated("x"), &[400][..]),
+        ("blank lines", repeated("\n"), &[204]),
+        ("zeros", repeated("\0"), &[204, 400]),
+        (
+            "an open quote",
+            [b"m f=\"".to_vec(), repeated("\n")].concat(),
+            &[204, 400],
+        ),
+        ("commas", repeated("m,"), &[400]),
+        ("the shortest points", repeated("m f=1\n"), &[204, 413, 503]),
+        ("bytes that are not UTF-8", vec![0xff; size], &[400]),
+    ] {
+        let answer = server.post(WRITE).body(body).send();
+        assert!(
+            allowed.contains(&answer.status),
+            "{name}: {} {:.200}",
+            answer.status,
+            answer.text()
+        );
+        assert!(
+            answer.body.len() < 4_096,
+            "{name}: an answer of {} bytes",
+            answer.body.len()
+        );
+    }
+    let bomb = gzip(&vec![b'\n'; 512 << 20]);
+    let answer = server
+        .post(WRITE)
+        .header("Content-Encoding", "gzip")
+        .body(bomb)
+        .send();
+    answer.expect_error(413, "request too large");
+    let peak = peak_mib(&server);
+    assert!(peak < 512, "{peak} MiB");
+    server.write("m f=1").expect(204);
 }

@@ -407,3 +407,24 @@ fn connections_stay_open_and_expect_100_continue_is_answered() {
     connection.write_raw(b"m f=1").unwrap();
     assert_eq!(connection.read(false).unwrap().status, 204);
 }
+
+#[test]
+fn a_chunked_body_is_read_to_its_end() {
+    let server = Server::start();
+    let head = format!(
+        "POST {WRITE} HTTP/1.1\r\nHost: x\r\nAuthorization: Token {}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+        server.token
+    );
+    let mut connection = Connection::open(&server.address).unwrap();
+    connection
+        .write_raw(format!("{head}4\r\nm f=\r\n3\r\n1 1\r\n0\r\n\r\n").as_bytes())
+        .unwrap();
+    assert_eq!(connection.read(false).unwrap().status, 204);
+    assert_eq!(
+        server
+            .flux("from(bucket: \"bucket\") |> range(start: 0)")
+            .len(),
+        1
+    );
+}
