@@ -204,17 +204,20 @@ impl RawConfig {
         Ok(())
     }
 
+    /// Located at the option, or where it is missing, at what was given in its section.
     fn broken(&self, rule: BrokenRule) -> ConfigError {
         let BrokenRule {
             section,
             option: key,
             reason,
         } = rule;
-        let value = self
-            .values
-            .iter()
-            .find(|v| v.option.section == section && v.option.name == key);
-        let origin = value.map_or(Origin::Default, |value| value.origin.clone());
+        let given =
+            |value: &&RawValue| value.option.section == section && value.origin != Origin::Default;
+        let mut candidates: Vec<_> = self.values.iter().filter(given).collect();
+        candidates.sort_by_key(|value| value.option.name != key);
+        let origin = candidates
+            .first()
+            .map_or(Origin::Default, |value| value.origin.clone());
         ConfigError::BrokenRule {
             origin,
             section,

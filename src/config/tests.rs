@@ -182,7 +182,7 @@ fn bad_values_say_where_and_what_is_allowed() {
         ),
         (
             "[http]\ntls-key = \"k.pem\"\n",
-            "default: [http] tls-certificate must be set too when tls-key is",
+            "influxd.toml:2: [http] tls-certificate must be set too when tls-key is",
         ),
     ] {
         assert_eq!(refusal(file), expected);
