@@ -27,7 +27,7 @@ const ORDER_SHIFT: u32 = 5;
 const GROUP: usize = 64;
 
 /// Shorter columns are packed at once: the table of an entropy coder is more than it saves.
-const SHORT: usize = 32;
+const SHORT: usize = 64;
 /// Shorter columns of the journal are not sampled: looking at all is as fast.
 const FAST_SHORT: usize = 128;
 

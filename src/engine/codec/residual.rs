@@ -218,30 +218,56 @@ impl Shape {
     /// The narrower of the first two orders for packing a short column: exact, where a sample would cost
     /// more than the column.
     pub fn of_short(values: &[i64]) -> Self {
-        let (mut low, mut high) = (i64::MAX, i64::MIN);
-        let mut deltas = 0;
-        let mut last = values.first().copied().unwrap_or_default();
-        for &value in values {
+        let [first, rest @ ..] = values else {
+            return Self {
+                order: 0,
+                offset: 0,
+            };
+        };
+        let (mut low, mut high, mut last) = (*first, *first, *first);
+        let (mut delta_low, mut delta_high) = (i64::MAX, i64::MIN);
+        for &value in rest {
+            let delta = value.wrapping_sub(last);
             low = low.min(value);
             high = high.max(value);
-            deltas |= zigzag(value.wrapping_sub(last));
+            delta_low = delta_low.min(delta);
+            delta_high = delta_high.max(delta);
             last = value;
         }
-        let range = high.wrapping_sub(low).cast_unsigned();
-        // Order 1 has one number less to pack and one more byte, its centre.
-        let count = u64::try_from(values.len()).unwrap_or(u64::MAX);
-        let (zeroth, first) = (u64::from(width_of(range)), u64::from(width_of(deltas)));
-        if zeroth * count <= first * count.saturating_sub(1) + 8 {
+        let count = values.len() as u64;
+        let start = |offset: i64| 8 + 8 * u64::from(width_of(zigzag(offset)) / 7);
+        let zeroth = u64::from(width_of(high.wrapping_sub(low).cast_unsigned()));
+        let order_1 = |centre: i64| {
+            let ends = [delta_low, delta_high].map(|delta| zigzag(delta.wrapping_sub(centre)));
+            let width = u64::from(width_of(ends.into_iter().fold(0, |all, end| all | end)));
+            (
+                width * (count - 1) + start(*first) + start(centre),
+                Self {
+                    order: 1,
+                    offset: centre,
+                },
+            )
+        };
+        let half = delta_high.wrapping_sub(delta_low).cast_unsigned() / 2;
+        let shapes = [
+            (
+                zeroth * count + start(low),
+                Self {
+                    order: 0,
+                    offset: low,
+                },
+            ),
+            order_1(0),
+            order_1(delta_low.wrapping_add_unsigned(half)),
+        ];
+        let least = shapes.into_iter().min_by_key(|(bits, _)| *bits);
+        least.map_or(
             Self {
                 order: 0,
                 offset: low,
-            }
-        } else {
-            Self {
-                order: 1,
-                offset: 0,
-            }
-        }
+            },
+            |(_, shape)| shape,
+        )
     }
 
     /// The shape whose residuals are narrowest, by a sample. A column of two values and fewer, of which
