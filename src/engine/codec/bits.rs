@@ -168,9 +168,9 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
-    /// The bytes after the one that was begun.
-    pub fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at.div_ceil(8)..).unwrap_or_default()
+    /// Bytes of which at least one bit was taken.
+    pub const fn bytes_begun(&self) -> usize {
+        self.at.div_ceil(8)
     }
 }
 

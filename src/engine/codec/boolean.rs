@@ -42,14 +42,8 @@ pub fn encode_bool(values: &[bool], effort: Effort, out: &mut Vec<u8>) {
             .for_each(|length| put_varint(length as u64, out));
         return;
     }
-    if effort == Effort::Small && changes < values.len() / 2 {
-        let residuals: Vec<u64> = values.iter().map(|&value| u64::from(value)).collect();
-        let plan = ans::Plan::new(&residuals);
-        if plan.bits < values.len() {
-            out.push(TAG_CODED);
-            ans::encode(&plan, &residuals, out);
-            return;
-        }
+    if effort == Effort::Small && changes < values.len() / 2 && encode_coded(values, out) {
+        return;
     }
     out.push(TAG_BITS);
     let bits = |byte: &[bool]| {
@@ -58,6 +52,18 @@ pub fn encode_bool(values: &[bool], effort: Effort, out: &mut Vec<u8>) {
             .fold(0, |bits, &bit| bits << 1 | u8::from(bit))
     };
     out.extend(values.chunks(8).map(bits));
+}
+
+/// Writes nothing and returns false when bits are as small.
+fn encode_coded(values: &[bool], out: &mut Vec<u8>) -> bool {
+    let residuals: Vec<u64> = values.iter().map(|&value| u64::from(value)).collect();
+    let plan = ans::Plan::new(&residuals);
+    if plan.bits >= values.len() {
+        return false;
+    }
+    out.push(TAG_CODED);
+    ans::encode(&plan, &residuals, out);
+    true
 }
 
 /// Reads a column and appends its `count` values.

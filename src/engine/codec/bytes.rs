@@ -45,6 +45,16 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
+    /// Everything that is left, without reading it.
+    pub fn unread(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// Passes over bytes that were looked at already, at most all that are left.
+    pub fn skip(&mut self, length: usize) {
+        self.at = self.at.saturating_add(length).min(self.bytes.len());
+    }
+
     /// Everything that is left.
     pub fn rest(&mut self) -> &'a [u8] {
         let rest = self.bytes.get(self.at..).unwrap_or_default();

@@ -96,25 +96,9 @@ pub fn restore(
     out: &mut Vec<i64>,
     source: &impl ResidualSource,
 ) -> Result<(), CodecError> {
-    let at = reader.position();
-    let started = started(order);
-    if order > 3 || count < started {
-        return Err(CodecError::Invalid {
-            at,
-            what: "impossible order of differences",
-        });
-    }
-    let mut value = if started > 0 { reader.signed()? } else { 0 };
-    let mut offset = reader.signed()?;
-    if started > 0 {
-        out.push(value);
-    }
-    if order == 2 {
-        value = value.wrapping_add(offset);
-        out.push(value);
-    }
+    let (mut value, mut offset) = read_start(reader, order, count, out)?;
     let start = out.len();
-    out.resize(start + count - started, 0);
+    out.resize(start + count - started(order), 0);
     let slots = out.get_mut(start..).unwrap_or_default();
     match order {
         0 => source.fill(reader, slots, |residual| {
@@ -133,6 +117,33 @@ pub fn restore(
             value
         }),
     }
+}
+
+/// The last value of the start, which is appended, and the offset. There are `count` values in all.
+fn read_start(
+    reader: &mut Reader<'_>,
+    order: u8,
+    count: usize,
+    out: &mut Vec<i64>,
+) -> Result<(i64, i64), CodecError> {
+    let at = reader.position();
+    let started = started(order);
+    if order > 3 || count < started {
+        return Err(CodecError::Invalid {
+            at,
+            what: "impossible order of differences",
+        });
+    }
+    if started == 0 {
+        return Ok((0, reader.signed()?));
+    }
+    let (mut value, offset) = (reader.signed()?, reader.signed()?);
+    out.push(value);
+    if order == 2 {
+        value = value.wrapping_add(offset);
+        out.push(value);
+    }
+    Ok((value, offset))
 }
 
 const RUNS: usize = 4;
@@ -215,14 +226,15 @@ impl Sample {
 }
 
 impl Shape {
+    const fn new(order: u8, offset: i64) -> Self {
+        Self { order, offset }
+    }
+
     /// The narrower of the first two orders for packing a short column: exact, where a sample would cost
     /// more than the column.
     pub fn of_short(values: &[i64]) -> Self {
         let [first, rest @ ..] = values else {
-            return Self {
-                order: 0,
-                offset: 0,
-            };
+            return Self::new(0, 0);
         };
         let (mut low, mut high, mut last) = (*first, *first, *first);
         let (mut delta_low, mut delta_high) = (i64::MAX, i64::MIN);
@@ -242,32 +254,17 @@ impl Shape {
             let width = u64::from(width_of(ends.into_iter().fold(0, |all, end| all | end)));
             (
                 width * (count - 1) + start(*first) + start(centre),
-                Self {
-                    order: 1,
-                    offset: centre,
-                },
+                Self::new(1, centre),
             )
         };
         let half = delta_high.wrapping_sub(delta_low).cast_unsigned() / 2;
         let shapes = [
-            (
-                zeroth * count + start(low),
-                Self {
-                    order: 0,
-                    offset: low,
-                },
-            ),
+            (zeroth * count + start(low), Self::new(0, low)),
             order_1(0),
             order_1(delta_low.wrapping_add_unsigned(half)),
         ];
         let least = shapes.into_iter().min_by_key(|(bits, _)| *bits);
-        least.map_or(
-            Self {
-                order: 0,
-                offset: low,
-            },
-            |(_, shape)| shape,
-        )
+        least.map_or(Self::new(0, low), |(_, shape)| shape)
     }
 
     /// The shape whose residuals are narrowest, by a sample. A column of two values and fewer, of which
@@ -290,49 +287,13 @@ impl Shape {
         // gain more than chance gives it.
         let half = sample.taken as u64 / 2;
         let shapes = [
-            (
-                zeroth,
-                Self {
-                    order: 0,
-                    offset: base,
-                },
-            ),
-            (
-                third + half,
-                Self {
-                    order: 3,
-                    offset: middle,
-                },
-            ),
-            (
-                first + half,
-                Self {
-                    order: 1,
-                    offset: 0,
-                },
-            ),
-            (
-                centred + half + half / 2,
-                Self {
-                    order: 1,
-                    offset: delta,
-                },
-            ),
-            (
-                second + 2 * half,
-                Self {
-                    order: 2,
-                    offset: 0,
-                },
-            ),
+            (zeroth, Self::new(0, base)),
+            (third + half, Self::new(3, middle)),
+            (first + half, Self::new(1, 0)),
+            (centred + half + half / 2, Self::new(1, delta)),
+            (second + 2 * half, Self::new(2, 0)),
         ];
         let least = shapes.into_iter().min_by_key(|(cost, _)| *cost);
-        least.map_or(
-            Self {
-                order: 0,
-                offset: base,
-            },
-            |(_, shape)| shape,
-        )
+        least.map_or(Self::new(0, base), |(_, shape)| shape)
     }
 }

@@ -34,7 +34,12 @@ struct Decode {
     clippy::cast_possible_truncation,
     reason = "states are below STATES_MAX"
 )]
-fn decode_table(frequencies: &Frequencies, log: u32, shift: u32) -> Option<[Decode; STATES_MAX]> {
+fn fill_table(
+    frequencies: &Frequencies,
+    log: u32,
+    shift: u32,
+    table: &mut [Decode; STATES_MAX],
+) -> Option<()> {
     let mut ranges = [(0_u64, 0_u8); TOKENS];
     for (token, &frequency) in frequencies.iter().enumerate() {
         if frequency > 0 {
@@ -44,8 +49,7 @@ fn decode_table(frequencies: &Frequencies, log: u32, shift: u32) -> Option<[Deco
     }
     let states = frequencies::spread(frequencies, log);
     let mut seen = *frequencies;
-    let mut table = [Decode::default(); STATES_MAX];
-    for (&token, entry) in states.iter().zip(&mut table).take(1 << log) {
+    for (&token, entry) in states.iter().zip(table).take(1 << log) {
         let (least, raw) = ranges[usize::from(token)];
         let next = seen[usize::from(token)];
         seen[usize::from(token)] += 1;
@@ -60,7 +64,7 @@ fn decode_table(frequencies: &Frequencies, log: u32, shift: u32) -> Option<[Deco
             next: next as u8,
         };
     }
-    Some(table)
+    Some(())
 }
 
 /// Reads as many residuals as there are slots, fills these with what `each` makes of them, and takes all
@@ -72,15 +76,10 @@ pub fn decode<T>(
 ) -> Result<(), CodecError> {
     let at = reader.position();
     let invalid = |what| CodecError::Invalid { at, what };
-    let head = reader.byte()?;
-    let (log, shift) = (u32::from(head >> 6) + LOG_MIN, u32::from(head & 0x3f));
-    let mut bits = BitReader::new(reader.rest());
-    let frequencies =
-        frequencies::read(log, &mut bits).ok_or_else(|| invalid("bad token frequencies"))?;
-    let table = decode_table(&frequencies, log, shift)
-        .ok_or_else(|| invalid("token that no number has"))?;
-    let stream = bits.rest();
-    let mut left = stream_bits(stream).ok_or_else(|| invalid("no end of the tokens"))?;
+    let mut table = [Decode::default(); STATES_MAX];
+    let log = open(reader, &mut table).map_err(invalid)?;
+    let stream = reader.rest();
+    let mut left = stream_bits(stream).ok_or_else(|| invalid("token stream without an end"))?;
     #[expect(clippy::cast_possible_truncation, reason = "log is 8 at most")]
     let mut first_state = || {
         left = left.wrapping_sub(log as usize);
@@ -110,6 +109,17 @@ pub fn decode<T>(
         return Err(invalid("token stream does not end where it began"));
     }
     Ok(())
+}
+
+/// Reads what there is before the stream: fills the table and returns the log of its size.
+fn open(reader: &mut Reader<'_>, table: &mut [Decode; STATES_MAX]) -> Result<u32, &'static str> {
+    let head = reader.byte().map_err(|_| "token table is missing")?;
+    let (log, shift) = (u32::from(head >> 6) + LOG_MIN, u32::from(head & 0x3f));
+    let mut bits = BitReader::new(reader.unread());
+    let frequencies = frequencies::read(log, &mut bits).ok_or("bad token frequencies")?;
+    fill_table(&frequencies, log, shift, table).ok_or("token that no number has")?;
+    reader.skip(bits.bytes_begun());
+    Ok(log)
 }
 
 /// Bits before the highest one bit, which ends the stream and is not part of it.
