@@ -1,7 +1,69 @@
+//! Arguments -> configuration -> server -> exit code.
+//!
+//! The exit codes are a contract (`influxd help` lists them): systemd does not restart what a restart
+//! can't help.
+
+use influxd::config::{Arguments, Command, Config, RawConfig, print};
+use influxd::{dev, logging, server};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
 #[global_allocator]
-static A: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-fn main() {
-    let d = rocksdb::DB::open_default("/tmp/xx").unwrap();
-    d.put(b"a", b"b").unwrap();
-    println!("{:?}", d.get(b"a"));
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const FAILED: u8 = 1;
+const WRONG_ARGUMENTS: u8 = 2;
+const WRONG_CONFIGURATION: u8 = 3;
+const DATA_DIRECTORY_UNUSABLE: u8 = 5;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => return fail(WRONG_ARGUMENTS, &error),
+    };
+    match arguments.command {
+        Command::Help => show(&print::help()),
+        Command::Version => show(&format!("influxd {}\n", env!("CARGO_PKG_VERSION"))),
+        Command::DefaultConfig => show(&print::default_file()),
+        Command::ReadmeTable => show(&print::readme_table()),
+        Command::Config | Command::Run => configured(&arguments),
+    }
+}
+
+fn configured(arguments: &Arguments) -> ExitCode {
+    let raw = RawConfig::collect(arguments, std::env::vars_os(), Path::new(""));
+    let checked = raw.and_then(|raw| raw.validate().map(|config| (raw, config)));
+    match checked {
+        Err(error) => fail(WRONG_CONFIGURATION, &error),
+        Ok((raw, _)) if arguments.command == Command::Config => show(&print::effective(&raw)),
+        Ok((_, config)) => run(config),
+    }
+}
+
+fn run(mut config: Config) -> ExitCode {
+    logging::start(&config.log);
+    if let Err(error) = dev::prepare(&mut config) {
+        let path = config.storage.path.display();
+        return fail(DATA_DIRECTORY_UNUSABLE, &format!("can't keep the token in {path}: {error}"));
+    }
+    match server::run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error.exit_code(), &error),
+    }
+}
+
+fn show(text: &str) -> ExitCode {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that closed the pipe has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => fail(FAILED, &error),
+    }
+}
+
+fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
+    // Not through the log, which may be off: this is the reason why nothing runs.
+    let _ = writeln!(std::io::stderr().lock(), "influxd: {error}");
+    ExitCode::from(code)
 }
