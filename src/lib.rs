@@ -10,12 +10,20 @@
     )
 )]
 
+pub mod catalog;
 pub mod clock;
+pub mod config;
+pub mod dev;
 pub mod encode;
 pub mod engine;
+pub mod http;
 pub mod ingest;
 pub mod line_protocol;
+pub mod logging;
 pub mod model;
+pub mod notify;
 pub mod query;
 pub mod series;
+pub mod server;
 pub mod storage;
+pub mod tls;

@@ -45,7 +45,10 @@ fn run(mut config: Config) -> ExitCode {
     logging::start(&config.log);
     if let Err(error) = dev::prepare(&mut config) {
         let path = config.storage.path.display();
-        return fail(DATA_DIRECTORY_UNUSABLE, &format!("can't keep the token in {path}: {error}"));
+        return fail(
+            DATA_DIRECTORY_UNUSABLE,
+            &format!("can't keep the token in {path}: {error}"),
+        );
     }
     match server::run(config) {
         Ok(()) => ExitCode::SUCCESS,

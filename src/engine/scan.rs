@@ -442,7 +442,7 @@ fn less(a: Number, b: Number) -> bool {
 /// `times` are those of `values[from..]`.
 fn stats_of(window: usize, times: &[i64], values: &Values, from: usize) -> Option<WindowStats> {
     let (&first_time, &last_time) = (times.first()?, times.last()?);
-    let folded = block::stats_of_values(&values.slice(from, from + times.len()));
+    let folded = block::stats_of_rows(values, from..from + times.len());
     let time_of = |row: usize| times.get(row).copied().unwrap_or(first_time);
     Some(WindowStats {
         window,

@@ -56,7 +56,7 @@ enum State {
     Recovering(u64),
     Running,
     Stopping,
-    Failed(String),
+    Failed(StorageError),
 }
 
 /// The write path. Cheap to share.
@@ -165,12 +165,20 @@ impl Ingest {
         }
     }
 
+    /// Why recovery failed, if it did.
+    pub fn failure(&self) -> Option<StorageError> {
+        match &*self.state.read() {
+            State::Failed(error) => Some(error.clone()),
+            _ => None,
+        }
+    }
+
     /// Replays the journal, then starts the writers. All buckets must have been told before.
     pub fn recover_and_run(self: &Arc<Self>) -> Result<(), StorageError> {
         let result = self.recover().and_then(|()| self.spawn_threads());
         let state = match &result {
             Ok(()) => State::Running,
-            Err(error) => State::Failed(error.to_string()),
+            Err(error) => State::Failed(error.clone()),
         };
         *self.state.write() = state;
         result
@@ -531,7 +539,7 @@ impl PointWriter for Ingest {
                 "recovering: {entries} journal entries replayed so far"
             )),
             State::Stopping => Some("shutting down".to_owned()),
-            State::Failed(reason) => Some(reason.clone()),
+            State::Failed(error) => Some(error.to_string()),
         }
     }
 }

@@ -324,7 +324,7 @@ impl Parser {
         mut at: usize,
     ) -> Result<(u32, usize), Reason> {
         self.fields.clear();
-        if matches!(run.body.get(at), None | Some(b'\n' | b'\r')) {
+        if ends_line(run.body, at) {
             return Err(Reason::MissingFields);
         }
         loop {
@@ -521,10 +521,7 @@ impl Run<'_> {
     fn time(&self, at: usize) -> Result<(i64, usize), Reason> {
         let at = skip_spaces(self.body, at);
         let (time, end) = match self.body.get(at) {
-            None | Some(b'\n') => (self.default_time, at),
-            Some(b'\r') if matches!(self.body.get(at + 1), None | Some(b'\n')) => {
-                (self.default_time, at)
-            }
+            _ if ends_line(self.body, at) => (self.default_time, at),
             _ => number::scan_time(self.body, at, self.options.precision)?,
         };
         let end = skip_spaces(self.body, end);
@@ -545,6 +542,15 @@ fn skip_spaces(body: &[u8], mut at: usize) -> usize {
         at += 1;
     }
     at
+}
+
+/// Whether a line ends here: LF, CRLF, or the body's end.
+fn ends_line(body: &[u8], at: usize) -> bool {
+    match body.get(at) {
+        None | Some(b'\n') => true,
+        Some(b'\r') => matches!(body.get(at + 1), None | Some(b'\n')),
+        Some(_) => false,
+    }
 }
 
 /// Start of the next line that is neither blank nor a comment.

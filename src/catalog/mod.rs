@@ -1,0 +1,20 @@
+//! Orgs, buckets, users, passwords, authorizations and sessions: who there is and what they may do.
+//!
+//! Everything is in memory and in the `meta` family; a change is committed (and on disk) before it is seen.
+//! Secrets are stored as hashes only: tokens as SHA-256 (they are 64 random bytes), passwords with argon2id.
+
+mod error;
+pub mod lookup;
+pub mod permission;
+mod records;
+mod secrets;
+mod sessions;
+mod setup;
+mod store;
+
+pub use error::CatalogError;
+pub use permission::{Action, Permission, Resource};
+pub use records::{Authorization, Bucket, Member, Org, Status, User};
+pub use sessions::SESSION_SECONDS;
+pub use setup::{SetupAnswer, SetupRequest};
+pub use store::{BucketChange, BucketFilter, Catalog, NewAuthorization, NewBucket};
