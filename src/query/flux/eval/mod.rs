@@ -1,0 +1,164 @@
+//! Runs a program. Scalars are computed; streams of tables stay plan nodes; functions over rows become
+//! expressions (see [`row`](super::row)). Nothing here reads points.
+
+mod call;
+mod expression;
+mod operators;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+pub use call::Argument;
+
+use super::ast::Name;
+use super::error::{Failure, FluxError};
+use super::row::{self, NoCell};
+use super::span::Span;
+use super::value::Value;
+use crate::query::context::QueryContext;
+use crate::query::plan;
+use std::collections::HashMap;
+
+/// How deep expressions and calls may nest while they run.
+const DEPTH_MAX: u32 = 200;
+/// Evaluated nodes of one program. Programs do per-row work in the executor, so this is plenty.
+const STEPS_MAX: u64 = 5_000_000;
+
+/// A scope of the running program. Scopes live as long as the evaluator: functions refer to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScopeId(usize);
+
+#[derive(Default)]
+struct Scope {
+    names: HashMap<Name, Value>,
+    parent: Option<ScopeId>,
+}
+
+/// What the program yields.
+#[derive(Debug)]
+pub struct Yield {
+    pub name: String,
+    pub stream: plan::Stream,
+    pub span: Span,
+    /// By a call of `yield`, not by being the value of a statement.
+    pub explicit: bool,
+}
+
+pub struct Evaluator<'c> {
+    pub ctx: &'c QueryContext,
+    scopes: Vec<Scope>,
+    now_ns: i64,
+    yields: Vec<Yield>,
+    depth: u32,
+    steps: u64,
+}
+
+impl<'c> Evaluator<'c> {
+    pub fn new(ctx: &'c QueryContext, now_ns: i64) -> Self {
+        let mut evaluator = Self {
+            ctx,
+            scopes: vec![Scope::default(), Scope::default()],
+            now_ns,
+            yields: Vec::new(),
+            depth: 0,
+            steps: 0,
+        };
+        evaluator.scopes = vec![
+            Scope::default(),
+            Scope {
+                parent: Some(Self::PRELUDE),
+                ..Scope::default()
+            },
+        ];
+        for (name, member) in super::stdlib::universe::PACKAGE.members {
+            evaluator.define(Self::PRELUDE, (*name).into(), member.value());
+        }
+        evaluator
+    }
+
+    /// The names every program has.
+    const PRELUDE: ScopeId = ScopeId(0);
+    /// The program's own.
+    pub const GLOBAL: ScopeId = ScopeId(1);
+
+    /// The time of `now()`, nanoseconds.
+    pub const fn now(&self) -> i64 {
+        self.now_ns
+    }
+
+    pub fn into_yields(self) -> Vec<Yield> {
+        self.yields
+    }
+
+    pub fn define(&mut self, scope: ScopeId, name: Name, value: Value) {
+        if let Some(scope) = self.scopes.get_mut(scope.0) {
+            scope.names.insert(name, value);
+        }
+    }
+
+    fn new_scope(&mut self, parent: ScopeId) -> ScopeId {
+        self.scopes.push(Scope {
+            names: HashMap::new(),
+            parent: Some(parent),
+        });
+        ScopeId(self.scopes.len() - 1)
+    }
+
+    fn lookup(&self, name: &Name, mut at: ScopeId) -> Option<&Value> {
+        loop {
+            let scope = self.scopes.get(at.0)?;
+            if let Some(value) = scope.names.get(name) {
+                return Some(value);
+            }
+            at = scope.parent?;
+        }
+    }
+
+    pub fn add_yield(&mut self, added: Yield) -> Result<(), Failure> {
+        if self
+            .yields
+            .iter()
+            .any(|have| have.explicit && added.explicit && have.name == added.name)
+        {
+            let message = format!("found duplicate yield name {:?}", added.name);
+            return Err(FluxError::check(added.span, message).into());
+        }
+        self.yields.push(added);
+        Ok(())
+    }
+
+    /// Counts work, so that no program runs for ever.
+    pub fn step(&mut self, count: u64, span: Span) -> Result<(), Failure> {
+        self.steps = self.steps.saturating_add(count);
+        if self.steps > STEPS_MAX {
+            let message = format!("the program needs more than {STEPS_MAX} steps before any row");
+            return Err(FluxError::run(span, message).into());
+        }
+        if self.steps.is_multiple_of(1024) {
+            self.ctx.check()?;
+        }
+        Ok(())
+    }
+
+    /// Takes an expression that was made for rows; making it copied its operands, which counts as work.
+    pub fn built(&mut self, made: Result<Value, NoCell>, span: Span) -> Result<Value, Failure> {
+        let value = made.map_err(|reason| row::fault(span, &reason))?;
+        self.step(value.size(), span)?;
+        Ok(value)
+    }
+
+    fn nested<T>(
+        &mut self,
+        span: Span,
+        inner: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if self.depth >= DEPTH_MAX {
+            let message = format!("calls nest deeper than the allowed {DEPTH_MAX} levels");
+            return Err(FluxError::run(span, message).into());
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+}

@@ -1,0 +1,150 @@
+//! Statements: what they define, set and yield.
+
+use super::{Evaluator, ScopeId, Yield};
+use crate::query::flux::ast::{
+    Block, Expression, File, Import, OptionTarget, Statement, StatementKind,
+};
+use crate::query::flux::error::{Failure, FluxError};
+use crate::query::flux::stdlib;
+use crate::query::flux::stream::{Stream, StreamKind};
+use crate::query::flux::value::Value;
+
+impl Evaluator<'_> {
+    pub fn file(&mut self, file: &File) -> Result<(), Failure> {
+        for import in &file.imports {
+            self.import(import)?;
+        }
+        for statement in &file.body {
+            self.statement(statement, Self::GLOBAL)?;
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: &Import) -> Result<(), Failure> {
+        let package = stdlib::package(&import.path.value).ok_or_else(|| {
+            FluxError::check(
+                import.path.span,
+                stdlib::describe_missing(&import.path.value),
+            )
+        })?;
+        let name = import
+            .alias
+            .as_ref()
+            .map_or_else(|| package.name.into(), |a| a.name.clone());
+        self.define(Self::GLOBAL, name, Value::Package(package));
+        Ok(())
+    }
+
+    fn statement(&mut self, statement: &Statement, scope: ScopeId) -> Result<(), Failure> {
+        match &statement.kind {
+            StatementKind::Expression(expression) => {
+                let value = self.expression(expression, scope)?;
+                if let Value::Stream(stream) = value {
+                    self.yield_unnamed(stream, expression)?;
+                }
+            }
+            StatementKind::Variable(assignment) => {
+                let value = self.expression(&assignment.value, scope)?;
+                self.define(scope, assignment.name.name.clone(), value);
+            }
+            StatementKind::Option { target, value } => self.option(target, value, scope)?,
+            // A test case runs only when asked for; a builtin is declared by the library.
+            StatementKind::TestCase { .. } => {}
+            StatementKind::Builtin { name, .. } => {
+                let message = format!("builtin {} is not known to this version", name.name);
+                return Err(FluxError::check(name.span, message).into());
+            }
+            StatementKind::Return(_) => {
+                let message = "return stands outside of a function";
+                return Err(FluxError::check(statement.span, message).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn yield_unnamed(&mut self, stream: Stream, place: &Expression) -> Result<(), Failure> {
+        if stream.yielded {
+            return Ok(());
+        }
+        let stream = stream.bounded()?;
+        let name = "_result".to_owned();
+        self.add_yield(Yield {
+            name,
+            stream,
+            span: place.span,
+            explicit: false,
+        })
+    }
+
+    fn option(
+        &mut self,
+        target: &OptionTarget,
+        expression: &Expression,
+        scope: ScopeId,
+    ) -> Result<(), Failure> {
+        let name = match target {
+            OptionTarget::Variable(name) => name,
+            OptionTarget::Member { object, property } => {
+                let message = format!(
+                    "option {}.{} is not supported by this version",
+                    object.name, property.name
+                );
+                return Err(FluxError::check(object.span.to(property.span), message).into());
+            }
+        };
+        let value = self.expression(expression, scope)?;
+        match name.name.as_ref() {
+            "now" => self.set_now(&value, expression)?,
+            "location" => {
+                let message = "option location is not supported by this version: windows are UTC";
+                return Err(FluxError::check(name.span, message).into());
+            }
+            _ => {}
+        }
+        self.define(scope, name.name.clone(), value);
+        Ok(())
+    }
+
+    fn set_now(&mut self, value: &Value, place: &Expression) -> Result<(), Failure> {
+        let Value::Function(function) = value else {
+            let message = format!("expected () => time but found {}", value.type_name());
+            return Err(FluxError::check(place.span, message).into());
+        };
+        match self.call_function(function, Vec::new(), place.span)? {
+            Value::Time(now) => self.now_ns = now,
+            other => {
+                let message = format!("option now must return a time, not {}", other.type_name());
+                return Err(FluxError::check(place.span, message).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// The value that a function's block returns.
+    pub(super) fn block(&mut self, block: &Block, scope: ScopeId) -> Result<Value, Failure> {
+        for statement in &block.body {
+            if let StatementKind::Return(value) = &statement.kind {
+                return self.expression(value, scope);
+            }
+            self.statement(statement, scope)?;
+        }
+        Err(FluxError::check(block.span, "missing return statement in block").into())
+    }
+}
+
+impl Stream {
+    /// The plan node; refuses to read a bucket without a range.
+    pub fn bounded(self) -> Result<crate::query::plan::Stream, Failure> {
+        match self.kind {
+            StreamKind::Tables(node) => Ok(node),
+            StreamKind::Unbounded { name, span, .. } => Err(FluxError::check(
+                span,
+                format!(
+                    "cannot submit unbounded read to {name:?}; try bounding 'from' with a call \
+                     to 'range'"
+                ),
+            )
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `import "array"`: a table written down in the program.
+
+use super::{Accepts, Builtin, Call, Member, Package, Parameter};
+use crate::query::flux::ast::Name;
+use crate::query::flux::error::{Failure, FluxError};
+use crate::query::flux::eval::Evaluator;
+use crate::query::flux::stream::Stream;
+use crate::query::flux::value::{Record, Value};
+use crate::query::plan::Node;
+use crate::query::table::{Cells, Column, GroupKey, Kind, Table};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+static FROM: Builtin = Builtin {
+    name: "from",
+    parameters: &[Parameter::required("rows", Accepts::Array)],
+    run: from,
+};
+
+pub static PACKAGE: Package = Package {
+    path: "array",
+    name: "array",
+    members: &[("from", Member::Function(&FROM))],
+};
+
+/// One table without a group key; columns in the order of their names.
+fn from(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    let items = call.array("rows").unwrap_or_default();
+    let mut rows: Vec<&Record> = Vec::with_capacity(items.len());
+    for item in items.iter() {
+        match item {
+            Value::Record(record) => rows.push(record),
+            other => {
+                let message = format!("expected [A] of records but found [{}]", other.type_name());
+                return Err(FluxError::check(call.span_of("rows"), message).into());
+            }
+        }
+    }
+    if rows.is_empty() {
+        return Err(call.fault("rows array must not be empty"));
+    }
+    let columns = kinds(call, &rows)?.into_iter().map(|(name, kind)| {
+        let mut cells = Cells::new(kind);
+        for row in &rows {
+            let value = row.get(&name).and_then(Value::to_cell_value);
+            cells.push(value.unwrap_or(crate::query::table::Value::Null));
+        }
+        Column { label: name, cells }
+    });
+    let table = Table {
+        key: GroupKey::default(),
+        columns: columns.collect(),
+    };
+    Ok(Value::Stream(Stream::tables(Arc::new(Node::Literal(
+        vec![table],
+    )))))
+}
+
+/// Type of each column; a column of nulls only is one of strings.
+fn kinds(call: &Call, rows: &[&Record]) -> Result<BTreeMap<Name, Kind>, Failure> {
+    let mut kinds: BTreeMap<Name, Option<Kind>> = BTreeMap::new();
+    for row in rows {
+        for (name, value) in row.iter() {
+            let kind = value.to_cell_value().ok_or_else(|| {
+                let message = format!(
+                    "column {name} can't hold a value of type {}",
+                    value.type_name()
+                );
+                Failure::from(FluxError::check(call.span_of("rows"), message))
+            })?;
+            let have = kinds.entry(Arc::clone(name)).or_default();
+            match (*have, kind.kind()) {
+                (Some(have), Some(kind)) if have != kind => {
+                    let message = format!(
+                        "expected {} but found {} (column {name})",
+                        have.name(),
+                        kind.name()
+                    );
+                    return Err(FluxError::check(call.span_of("rows"), message).into());
+                }
+                (None, kind) => *have = kind,
+                _ => {}
+            }
+        }
+    }
+    Ok(kinds
+        .into_iter()
+        .map(|(name, kind)| (name, kind.unwrap_or(Kind::String)))
+        .collect())
+}

@@ -1,0 +1,13 @@
+//! `import "influxdata/influxdb"`: what the universe offers for buckets, by its full name.
+
+use super::universe::{BUCKETS, FROM};
+use super::{Member, Package};
+
+pub static PACKAGE: Package = Package {
+    path: "influxdata/influxdb",
+    name: "influxdb",
+    members: &[
+        ("buckets", Member::Function(&BUCKETS)),
+        ("from", Member::Function(&FROM)),
+    ],
+};

@@ -1,0 +1,110 @@
+//! The library: packages, their functions and constants, and how arguments are checked.
+//!
+//! One module per package. A function is a table entry: its name, its parameters and a Rust function.
+//! What the language has but this version has not is listed in [`absent`], to be named in errors.
+
+mod absent;
+mod array;
+mod call;
+mod date;
+mod influxdb;
+mod math;
+mod regexp;
+mod schema;
+mod strings;
+pub mod universe;
+
+pub use absent::describe_undefined;
+pub use call::{Accepts, Call, Need, Parameter};
+
+use super::error::Failure;
+use super::eval::Evaluator;
+use super::value::{Function, Value};
+
+/// A function of the library.
+pub struct Builtin {
+    pub name: &'static str,
+    pub parameters: &'static [Parameter],
+    pub run: fn(&mut Evaluator<'_>, &Call) -> Result<Value, Failure>,
+}
+
+impl std::fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "builtin {}", self.name)
+    }
+}
+
+/// What a package has under a name.
+pub enum Member {
+    Function(&'static Builtin),
+    Constant(Constant),
+}
+
+pub enum Constant {
+    Boolean(bool),
+    Float(f64),
+    Integer(i64),
+    Unsigned(u64),
+}
+
+impl Member {
+    pub const fn value(&self) -> Value {
+        match self {
+            Self::Function(builtin) => Value::Function(Function::Builtin(builtin)),
+            Self::Constant(Constant::Boolean(value)) => Value::Boolean(*value),
+            Self::Constant(Constant::Float(value)) => Value::Float(*value),
+            Self::Constant(Constant::Integer(value)) => Value::Integer(*value),
+            Self::Constant(Constant::Unsigned(value)) => Value::Unsigned(*value),
+        }
+    }
+}
+
+pub struct Package {
+    pub path: &'static str,
+    pub name: &'static str,
+    pub members: &'static [(&'static str, Member)],
+}
+
+impl std::fmt::Debug for Package {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "package {}", self.path)
+    }
+}
+
+impl Package {
+    /// The error is the message for a name that the package lacks.
+    pub fn member(&self, name: &str) -> Result<Value, String> {
+        let found = self.members.iter().find(|(have, _)| *have == name);
+        found.map(|(_, member)| member.value()).ok_or_else(|| {
+            format!(
+                "function {}.{name} does not exist or is not supported yet",
+                self.name
+            )
+        })
+    }
+}
+
+const PACKAGES: [&Package; 9] = [
+    &universe::PACKAGE,
+    &array::PACKAGE,
+    &date::PACKAGE,
+    &influxdb::PACKAGE,
+    &math::PACKAGE,
+    &regexp::PACKAGE,
+    &schema::PACKAGE,
+    &schema::V1,
+    &strings::PACKAGE,
+];
+
+pub fn package(path: &str) -> Option<&'static Package> {
+    PACKAGES.into_iter().find(|package| package.path == path)
+}
+
+/// The message for an import that can't be had.
+pub fn describe_missing(path: &str) -> String {
+    if absent::PACKAGES.contains(&path) {
+        format!("package {path:?} is not supported yet")
+    } else {
+        format!("invalid import path {path}")
+    }
+}

@@ -1,0 +1,210 @@
+//! Windows of time.
+
+use super::columns::tables;
+use super::{VALUE, transformation};
+use crate::query::flux::error::{Failure, FluxError};
+use crate::query::flux::eval::{Argument, Evaluator};
+use crate::query::flux::span::Span;
+use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
+use crate::query::flux::stream::{Stream, StreamKind};
+use crate::query::flux::value::{Function, Value};
+use crate::query::plan::{AggregateWindow, Node, Window, WindowFunction};
+use std::sync::Arc;
+
+transformation!(
+    WINDOW,
+    "window",
+    window,
+    [
+        Parameter::optional("every", Accepts::Duration),
+        Parameter::optional("period", Accepts::Duration),
+        Parameter::optional("offset", Accepts::Duration),
+        Parameter::optional("createEmpty", Accepts::Boolean),
+        Parameter::optional("timeColumn", Accepts::String),
+        Parameter::optional("startColumn", Accepts::String),
+        Parameter::optional("stopColumn", Accepts::String),
+        Parameter::optional("location", Accepts::Record),
+    ]
+);
+transformation!(
+    AGGREGATE_WINDOW,
+    "aggregateWindow",
+    aggregate_window,
+    [
+        Parameter::required("every", Accepts::Duration),
+        Parameter::required("fn", Accepts::Function),
+        Parameter::optional("period", Accepts::Duration),
+        Parameter::optional("offset", Accepts::Duration),
+        Parameter::optional("column", Accepts::String),
+        Parameter::optional("timeSrc", Accepts::String),
+        Parameter::optional("timeDst", Accepts::String),
+        Parameter::optional("createEmpty", Accepts::Boolean),
+        Parameter::optional("location", Accepts::Record),
+    ]
+);
+
+/// Refuses an argument unless it says what is done anyway.
+fn only(call: &Call, name: &str, value: &str) -> Result<(), Failure> {
+    match call.string(name) {
+        Some(given) if given.as_ref() != value => {
+            let message = format!(
+                "{name} other than {value:?} in {} is not supported yet",
+                call.function
+            );
+            Err(FluxError::check(call.span_of(name), message).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `{zone: "UTC", offset: 0h}` is the only location there is yet.
+fn only_utc(call: &Call) -> Result<(), Failure> {
+    let Some(location) = call.record("location") else {
+        return Ok(());
+    };
+    let plain = location
+        .iter()
+        .all(|(name, value)| match (name.as_ref(), value) {
+            ("zone", Value::String(zone)) => zone.as_ref() == "UTC",
+            ("offset", Value::Duration(offset)) => offset.is_zero(),
+            _ => false,
+        });
+    if plain {
+        return Ok(());
+    }
+    let message = format!(
+        "a location other than UTC in {} is not supported yet",
+        call.function
+    );
+    Err(FluxError::check(call.span_of("location"), message).into())
+}
+
+fn bounds(call: &Call) -> Result<Window, Failure> {
+    only_utc(call)?;
+    let every = call
+        .duration("every")
+        .or_else(|| call.duration("period"))
+        .unwrap_or_default();
+    let period = call.duration("period").unwrap_or(every);
+    let offset = call.duration("offset").unwrap_or_default();
+    for (name, length) in [("every", every), ("period", period)] {
+        if length.is_zero() || length.is_negative() {
+            let text = format!("{name} must be a positive duration, got {length}");
+            return Err(FluxError::check(call.span_of(name), text).into());
+        }
+        if length.months > 0 && length.nanoseconds > 0 {
+            let text = format!("{name} can't mix months with shorter units, got {length}");
+            return Err(FluxError::check(call.span_of(name), text).into());
+        }
+    }
+    Ok(Window {
+        every,
+        period,
+        offset,
+    })
+}
+
+fn window(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    if !call.has("every") && !call.has("period") {
+        return Err(call.fault("one of every and period must be given"));
+    }
+    only(call, "timeColumn", "_time")?;
+    only(call, "startColumn", "_start")?;
+    only(call, "stopColumn", "_stop")?;
+    let (input, window) = (call.tables()?, bounds(call)?);
+    let create_empty = call.boolean_or("createEmpty", false);
+    Ok(tables(Node::Window {
+        input,
+        window,
+        create_empty,
+    }))
+}
+
+fn aggregate_window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    let column = call.string_or("column", VALUE);
+    let time_source = call.string_or("timeSrc", "_stop");
+    if !matches!(time_source.as_str(), "_stop" | "_start") {
+        let message = "timeSrc must be \"_stop\" or \"_start\" in this version";
+        return Err(FluxError::check(call.span_of("timeSrc"), message).into());
+    }
+    let window = bounds(call)?;
+    let input = call.tables()?;
+    let Some(function) = call.function("fn") else {
+        return Err(call.fault("fn is missing"));
+    };
+    let function = of_window(evaluator, &function, &column, call.span_of("fn"))?;
+    Ok(tables(Node::AggregateWindow(AggregateWindow {
+        input,
+        window,
+        function,
+        column,
+        time_source,
+        time_destination: call.string_or("timeDst", "_time"),
+        create_empty: call.boolean_or("createEmpty", true),
+    })))
+}
+
+/// The aggregate or selector that a function of tables comes down to: it is tried on a stand-in.
+fn of_window(
+    evaluator: &mut Evaluator<'_>,
+    function: &Function,
+    column: &str,
+    span: Span,
+) -> Result<WindowFunction, Failure> {
+    let stand_in = Arc::new(Node::Literal(Vec::new()));
+    let tables = Value::Stream(Stream::tables(Arc::clone(&stand_in)));
+    let mut arguments = vec![Argument {
+        name: None,
+        value: tables,
+        span,
+    }];
+    if takes_column(function) {
+        arguments.push(Argument::named("column", column.into(), span));
+    }
+    let result = evaluator.call_function(function, arguments, span)?;
+    let unsupported = || {
+        let message = "fn of aggregateWindow must be, or only call, one of count, sum, mean, min, \
+                       max, first, last on the given column: others are not supported yet";
+        Failure::from(FluxError::check(span, message))
+    };
+    let Value::Stream(Stream {
+        kind: StreamKind::Tables(node),
+        ..
+    }) = &result
+    else {
+        let message = format!(
+            "expected stream but found {} (argument fn)",
+            result.type_name()
+        );
+        return Err(FluxError::check(span, message).into());
+    };
+    let (input, wanted, used) = match &**node {
+        Node::Aggregate {
+            input,
+            function,
+            column,
+        } => (input, WindowFunction::Aggregate(*function), column),
+        Node::Select {
+            input,
+            function,
+            column,
+        } => (input, WindowFunction::Select(*function), column),
+        _ => return Err(unsupported()),
+    };
+    if !Arc::ptr_eq(input, &stand_in) || used != column {
+        return Err(unsupported());
+    }
+    Ok(wanted)
+}
+
+/// A function of the program need not name a parameter that it does not use.
+fn takes_column(function: &Function) -> bool {
+    match function {
+        Function::Builtin(_) => true,
+        Function::Closure(closure) => closure
+            .literal
+            .parameters
+            .iter()
+            .any(|parameter| parameter.name.name.as_ref() == "column"),
+    }
+}
