@@ -94,7 +94,7 @@ async fn query_inner(
         text,
         database: params.get("db").map(str::to_owned),
         policy: params.get("rp").map(str::to_owned),
-        epoch: params.get("epoch").map(EpochUnit::parse_or_ns),
+        epoch: params.get("epoch").and_then(EpochUnit::parse),
         params: params
             .get("params")
             .map(serde_json::from_str)
@@ -115,11 +115,7 @@ async fn query_inner(
             _ => Format::Json,
         },
     };
-    let content_type = match query.format {
-        Format::Csv => "text/csv",
-        Format::MsgPack => "application/x-msgpack",
-        Format::Json | Format::PrettyJson => "application/json",
-    };
+    let content_type = query.format.content_type();
     let permissions = asker.identity.permissions.to_vec();
     let lookup = Arc::new(OrgLookup::new(
         state.catalog.clone(),
