@@ -1,0 +1,129 @@
+//! fill(): rows for the windows that have none.
+
+use super::super::ast::{Fill, Literal};
+use super::super::error::Result;
+use super::super::functions::Function;
+use super::super::plan::Options;
+use super::super::value::{DataType, Value};
+use super::super::window::Interval;
+use super::points::Point;
+use super::reduce::interpolate;
+use crate::model::TIME_MIN;
+use crate::query::context::QueryContext;
+
+/// Rows between which the deadline is checked.
+const CHECK_ROWS: usize = 4096;
+
+/// Fills the gaps of one call's rows (at window starts, in the order of the answer) over the whole range
+/// of the statement. No rows at all stay no rows.
+pub fn fill(
+    ctx: &QueryContext,
+    options: &Options,
+    interval: &Interval,
+    function: &Function,
+    result_type: DataType,
+    rows: Vec<Point>,
+    most: usize,
+) -> Result<Vec<Point>> {
+    let fill = match (options.fill, function) {
+        (Fill::Null, Function::Count) => Fill::Number(Literal::Integer(0)),
+        (fill, _) => fill,
+    };
+    let (Some(first_row), Some(last_row)) = (rows.first(), rows.last()) else {
+        return Ok(rows);
+    };
+    if fill == Fill::None {
+        return Ok(rows);
+    }
+    let (first, last) = borders(options, interval, first_row.time, last_row.time);
+    let mut out: Vec<Point> = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    let mut time = first;
+    while out.len() < most {
+        if out.len() % CHECK_ROWS == CHECK_ROWS - 1 {
+            ctx.check()?;
+            ctx.take_memory(CHECK_ROWS * size_of::<Point>())?;
+        }
+        match rows.next_if(|row| row.time == time) {
+            Some(row) => {
+                out.push(row);
+                // A window may have several rows.
+                while let Some(row) = rows.next_if(|row| row.time == time) {
+                    out.push(row);
+                }
+            }
+            None => {
+                let value = match fill {
+                    Fill::Number(Literal::Float(value)) => Value::Float(value).cast(result_type),
+                    Fill::Number(Literal::Integer(value)) => {
+                        Value::Integer(value).cast(result_type)
+                    }
+                    Fill::Previous => out.last().map_or(Value::Null, |row| row.value.clone()),
+                    Fill::Linear => linear(out.last(), rows.peek(), time),
+                    _ => Value::Null,
+                };
+                let computed = Point::computed(time, value);
+                out.push(computed);
+            }
+        }
+        if time == last {
+            break;
+        }
+        let next = if options.descending {
+            interval.previous(time)
+        } else {
+            interval.next(time)
+        };
+        // At the ends of time windows stop moving.
+        if (next > time) == options.descending || next == time {
+            break;
+        }
+        time = next;
+    }
+    Ok(out)
+}
+
+/// The first and the last window, in the order of the answer.
+fn borders(options: &Options, interval: &Interval, first_row: i64, last_row: i64) -> (i64, i64) {
+    let end = interval.window(options.end).0;
+    let open = options.start == TIME_MIN;
+    if options.descending {
+        let start = if open {
+            last_row
+        } else {
+            interval.window(options.start).0
+        };
+        (end, start.min(last_row))
+    } else {
+        let start = if open {
+            first_row
+        } else {
+            interval.window(options.start).0
+        };
+        (start, end.max(last_row))
+    }
+}
+
+/// A value on the line between two rows; null without both.
+fn linear(before: Option<&Point>, after: Option<&Point>, time: i64) -> Value {
+    let (Some(before), Some(after)) = (before, after) else {
+        return Value::Null;
+    };
+    match (&before.value, &after.value) {
+        (Value::Integer(a), Value::Integer(b)) => {
+            let (a, b) = (i128::from(*a), i128::from(*b));
+            let span = i128::from(after.time) - i128::from(before.time);
+            let into = i128::from(time) - i128::from(before.time);
+            let value = ((b - a) * into)
+                .checked_div(span)
+                .map_or(a, |part| a + part);
+            i64::try_from(value).map_or(Value::Null, Value::Integer)
+        }
+        (a, b) => match (a.as_f64(), b.as_f64()) {
+            (Some(a), Some(b)) => {
+                Value::Float(interpolate((before.time, a), (after.time, b), time))
+            }
+            _ => Value::Null,
+        },
+    }
+}

@@ -1,0 +1,180 @@
+//! The groups of a plan: by measurement name, then by the values of the GROUP BY tags.
+
+use super::super::error::Result;
+use super::super::plan::{ColumnRef, Plan, PlanSource};
+use super::super::schema::{Schema, StoredMeasurement};
+use super::super::value::Value;
+use super::collect;
+use super::filter::{Bound, bind};
+use super::member::{DerivedSeries, Extent, Member, StoredMember};
+use crate::model::TimeRange;
+use crate::query::context::QueryContext;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Debug)]
+pub struct Group {
+    pub name: Arc<str>,
+    pub tags: Vec<(Arc<str>, Arc<str>)>,
+    pub members: Vec<Member>,
+}
+
+type Key = (Arc<str>, Vec<Arc<str>>);
+
+/// All groups in the order of the answer.
+pub fn groups(ctx: &QueryContext, plan: &Plan) -> Result<Vec<Group>> {
+    let mut all: BTreeMap<Key, Vec<Member>> = BTreeMap::new();
+    for source in &plan.sources {
+        match source {
+            PlanSource::Stored(measurement) => {
+                let found = stored(ctx, plan, measurement)?;
+                for (key, members) in found {
+                    all.entry(key).or_default().extend(members);
+                }
+            }
+            PlanSource::Subquery(inner) => derived(ctx, plan, inner, &mut all)?,
+        }
+    }
+    let mut out: Vec<Group> = all
+        .into_iter()
+        .map(|((name, values), members)| Group {
+            name,
+            tags: plan.dimensions.iter().cloned().zip(values).collect(),
+            members,
+        })
+        .collect();
+    if plan.options.descending {
+        // Everything is in descending order, series at one time too.
+        out.reverse();
+        out.iter_mut().for_each(|group| group.members.reverse());
+    }
+    Ok(out)
+}
+
+/// The groups of one measurement, as many as SLIMIT and SOFFSET let through.
+fn stored(
+    ctx: &QueryContext,
+    plan: &Plan,
+    measurement: &StoredMeasurement,
+) -> Result<Vec<(Key, Vec<Member>)>> {
+    let mut all: BTreeMap<Key, Vec<Member>> = BTreeMap::new();
+    for (at, series) in measurement.series.iter().enumerate() {
+        if at % 1024 == 0 {
+            ctx.check()?;
+        }
+        let (_, tags) = series.key.parts();
+        let tag = |name: &str| {
+            tags.iter()
+                .find(|(key, _)| *key == name)
+                .map_or("", |(_, v)| v)
+        };
+        let bound = bind(
+            plan.filter.as_ref(),
+            &measurement.schema,
+            &|name| Value::string(tag(name)),
+            &|name| series.fields.iter().any(|field| &*field.name == name),
+        );
+        let filter = match bound {
+            Bound::Never => continue,
+            Bound::Always => None,
+            Bound::Some(filter) => Some(Arc::new(filter)),
+        };
+        let values = plan
+            .dimensions
+            .iter()
+            .map(|name| tag(name).into())
+            .collect();
+        let member = StoredMember {
+            bucket: measurement.bucket,
+            all: Arc::clone(&measurement.series),
+            at,
+            filter,
+        };
+        all.entry((Arc::clone(&measurement.name), values))
+            .or_default()
+            .push(Member::Stored(member));
+    }
+    let limits = plan.options.limits;
+    let most = if limits.series_limit == 0 {
+        usize::MAX
+    } else {
+        limits.series_limit
+    };
+    Ok(all
+        .into_iter()
+        .skip(limits.series_offset)
+        .take(most)
+        .collect())
+}
+
+/// Runs a subquery and sorts its series, filtered, into groups.
+fn derived(
+    ctx: &QueryContext,
+    plan: &Plan,
+    inner: &Plan,
+    all: &mut BTreeMap<Key, Vec<Member>>,
+) -> Result<()> {
+    let schema = PlanSource::Subquery(Box::new(inner.clone())).schema();
+    for mut series in collect(ctx, inner)? {
+        if !filter_derived(plan, &schema, &mut series) {
+            continue;
+        }
+        let values = plan
+            .dimensions
+            .iter()
+            .map(|name| series.tag(name).cloned().unwrap_or_else(|| "".into()))
+            .collect();
+        all.entry((Arc::clone(&series.name), values))
+            .or_default()
+            .push(Member::Derived(Arc::new(series)));
+    }
+    Ok(())
+}
+
+/// Drops the rows that fail the outer condition. `false`: none can pass.
+fn filter_derived(plan: &Plan, schema: &Schema, series: &mut DerivedSeries) -> bool {
+    let bound = bind(
+        plan.filter.as_ref(),
+        schema,
+        &|name| {
+            series
+                .tag(name)
+                .map_or(Value::Null, |text| Value::String(Arc::clone(text)))
+        },
+        &|name| series.has_column(name),
+    );
+    match bound {
+        Bound::Never => return false,
+        Bound::Always => {}
+        Bound::Some(filter) => series.retain(&|series, row| {
+            let values: Vec<Value> = filter
+                .columns
+                .iter()
+                .map(|column| series.value(&column.name, row).cast(column.data_type))
+                .collect();
+            filter.passes(&values)
+        }),
+    }
+    !series.times.is_empty()
+}
+
+impl Group {
+    /// Extent of all members' points of a column, or, if `column` is none, of any field.
+    pub fn extent(
+        &self,
+        ctx: &QueryContext,
+        columns: &[ColumnRef],
+        range: TimeRange,
+    ) -> Result<Option<Extent>> {
+        let mut all: Option<Extent> = None;
+        for member in &self.members {
+            for column in columns.iter().filter(|column| column.data_type.is_field()) {
+                if let Some(extent) = member.extent(ctx, &column.name, range)? {
+                    all = Some(all.map_or(extent, |all| all.merge(extent)));
+                    break;
+                }
+            }
+        }
+        Ok(all)
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs a plan: group by group, each in the order of its times.
+
+mod accumulate;
+mod aggregate;
+mod column;
+mod fill;
+mod filter;
+mod group;
+mod member;
+mod points;
+mod ranking;
+mod raw;
+mod reduce;
+mod transform;
+
+use super::error::Result;
+use super::plan::Plan;
+use super::value::Value;
+use crate::query::context::QueryContext;
+use std::sync::Arc;
+
+pub use filter::{Bound, bind};
+pub use member::DerivedSeries;
+
+/// Takes the rows of a running plan: a series, then its rows in order of time.
+pub trait RowSink {
+    fn series(&mut self, name: &Arc<str>, tags: &[(Arc<str>, Arc<str>)]) -> Result<()>;
+    /// `values` without the time.
+    fn row(&mut self, time: i64, values: &[Value]) -> Result<()>;
+}
+
+/// Runs a plan into `sink`.
+pub fn run(ctx: &QueryContext, plan: &Plan, sink: &mut dyn RowSink) -> Result<()> {
+    if plan.calls.is_empty() && !plan.refs.iter().any(|column| column.data_type.is_field()) {
+        // Tags alone select nothing.
+        let subqueries = plan
+            .sources
+            .iter()
+            .any(|source| matches!(source, super::plan::PlanSource::Subquery(_)));
+        if !subqueries {
+            return Ok(());
+        }
+    }
+    let groups = group::groups(ctx, plan)?;
+    for group in &groups {
+        ctx.check()?;
+        if plan.calls.is_empty() {
+            raw::run(ctx, plan, group, sink)?;
+        } else {
+            aggregate::run(ctx, plan, group, sink)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a subquery and keeps its rows.
+pub fn collect(ctx: &QueryContext, plan: &Plan) -> Result<Vec<DerivedSeries>> {
+    let names: Arc<[Arc<str>]> = plan
+        .columns
+        .iter()
+        .map(|c| c.name.as_str().into())
+        .collect();
+    let mut sink = Collector {
+        ctx,
+        names,
+        series: Vec::new(),
+    };
+    run(ctx, plan, &mut sink)?;
+    Ok(sink.series)
+}
+
+struct Collector<'a> {
+    ctx: &'a QueryContext,
+    names: Arc<[Arc<str>]>,
+    series: Vec<DerivedSeries>,
+}
+
+impl RowSink for Collector<'_> {
+    fn series(&mut self, name: &Arc<str>, tags: &[(Arc<str>, Arc<str>)]) -> Result<()> {
+        self.series
+            .push(DerivedSeries::new(name, tags, &self.names));
+        Ok(())
+    }
+
+    fn row(&mut self, time: i64, values: &[Value]) -> Result<()> {
+        self.ctx
+            .take_memory(size_of::<i64>() + size_of_val(values))?;
+        if let Some(series) = self.series.last_mut() {
+            series.push(time, values);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,391 @@
+//! SELECT of fields and tags: the rows of all members of a group, merged by time.
+
+use super::super::error::Result;
+use super::super::plan::{ColumnRef, Plan};
+use super::super::value::{DataType, Value};
+use super::RowSink;
+use super::column::{Column, Walker};
+use super::group::Group;
+use super::member::{Member, StoredMember, filter_columns, read_column};
+use crate::model::TimeRange;
+use crate::query::context::QueryContext;
+
+/// Rows held at once; a larger range is cut into slices of about so many.
+const SLICE_ROWS: u64 = 100_000;
+
+pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSink) -> Result<()> {
+    let options = &plan.options;
+    let mut emitter = Emitter {
+        plan,
+        group,
+        sink,
+        started: false,
+        skip: options.limits.offset,
+        left: if options.limits.limit == 0 {
+            usize::MAX
+        } else {
+            options.limits.limit
+        },
+    };
+    for slice in Slices::new(ctx, plan, group)? {
+        ctx.check()?;
+        let mut blocks = Vec::new();
+        let mut bytes = 0;
+        for member in &group.members {
+            let block = block_of(ctx, member, &plan.refs, slice)?;
+            let size = block.bytes();
+            ctx.take_memory(size)?;
+            bytes += size;
+            blocks.push(block);
+        }
+        let done = emitter.blocks(&blocks)?;
+        ctx.give_memory(bytes);
+        if done {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The ranges in which a group is read, in the order of the answer.
+struct Slices {
+    rest: TimeRange,
+    /// Where the data is guessed to start and end.
+    first: i64,
+    last: i64,
+    width: i64,
+    growth: i64,
+    descending: bool,
+}
+
+impl Slices {
+    fn new(ctx: &QueryContext, plan: &Plan, group: &Group) -> Result<Self> {
+        let options = &plan.options;
+        let range = TimeRange::new(options.start, options.end.saturating_add(1));
+        let limits = options.limits;
+        let derived = group
+            .members
+            .iter()
+            .any(|member| matches!(member, Member::Derived(_)));
+        let mut slices = Self {
+            rest: range,
+            first: range.start,
+            last: range.stop,
+            width: i64::MAX,
+            growth: 1,
+            descending: options.descending,
+        };
+        if derived {
+            return Ok(slices);
+        }
+        let Some(extent) = group.extent(ctx, &plan.refs, range)? else {
+            return Ok(slices);
+        };
+        let wanted = (limits.limit > 0).then(|| limits.limit.saturating_add(limits.offset) as u64);
+        let rows = wanted.unwrap_or(SLICE_ROWS).clamp(1, SLICE_ROWS);
+        if extent.count <= rows.max(1000) && wanted.is_none() {
+            return Ok(slices);
+        }
+        let span = extent.last.saturating_sub(extent.first).max(1);
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let share = rows as f64 * 1.1 / extent.count.max(1) as f64;
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "an estimate; out of range saturates"
+        )]
+        let width = (span as f64 * share) as i64;
+        slices.width = width.max(1);
+        slices.growth = if wanted.is_some() { 4 } else { 1 };
+        slices.first = extent.first;
+        slices.last = extent.last;
+        Ok(slices)
+    }
+}
+
+impl Iterator for Slices {
+    type Item = TimeRange;
+
+    fn next(&mut self) -> Option<TimeRange> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let slice = if self.descending {
+            let from = self.rest.stop.min(self.last.saturating_add(1));
+            let mut start = from.saturating_sub(self.width).max(self.rest.start);
+            if start <= self.first {
+                start = self.rest.start;
+            }
+            TimeRange::new(start, self.rest.stop)
+        } else {
+            let from = self.rest.start.max(self.first);
+            let mut stop = from.saturating_add(self.width).min(self.rest.stop);
+            if stop > self.last {
+                stop = self.rest.stop;
+            }
+            TimeRange::new(self.rest.start, stop)
+        };
+        if self.descending {
+            self.rest.stop = slice.start;
+        } else {
+            self.rest.start = slice.stop;
+        }
+        self.width = self.width.saturating_mul(self.growth);
+        Some(slice)
+    }
+}
+
+/// Rows of one member, times rising, one cell for each of the plan's columns.
+struct Block {
+    times: Vec<i64>,
+    cells: Vec<Cells>,
+}
+
+enum Cells {
+    Same(Value),
+    /// Row i is value i.
+    Full(Column),
+    /// Row i is value `rows[i]`; `usize::MAX`: null.
+    Sparse {
+        column: Column,
+        rows: Vec<usize>,
+    },
+    Loose(Vec<Value>),
+}
+
+impl Block {
+    fn bytes(&self) -> usize {
+        let cells: usize = self
+            .cells
+            .iter()
+            .map(|cells| match cells {
+                Cells::Same(_) => 0,
+                Cells::Full(column) => column.bytes(),
+                Cells::Sparse { column, rows } => column.bytes() + rows.len() * 8,
+                Cells::Loose(values) => values.len() * size_of::<Value>(),
+            })
+            .sum();
+        // Each row is also held once in the order of the output.
+        cells + self.times.len() * 32
+    }
+}
+
+impl Cells {
+    fn get(&self, row: usize) -> Value {
+        match self {
+            Self::Same(value) => value.clone(),
+            Self::Full(column) => column.get(row),
+            Self::Sparse { column, rows } => match rows.get(row) {
+                Some(at) => column.get(*at),
+                None => Value::Null,
+            },
+            Self::Loose(values) => values.get(row).cloned().unwrap_or(Value::Null),
+        }
+    }
+}
+
+fn block_of(
+    ctx: &QueryContext,
+    member: &Member,
+    refs: &[ColumnRef],
+    range: TimeRange,
+) -> Result<Block> {
+    match member {
+        Member::Stored(stored) => stored_block(ctx, member, stored, refs, range),
+        Member::Derived(series) => {
+            let rows: Vec<usize> = (0..series.times.len())
+                .filter(|row| {
+                    series
+                        .times
+                        .get(*row)
+                        .is_some_and(|time| range.contains(*time))
+                })
+                .collect();
+            let mut rows = rows;
+            if series.times.first() > series.times.last() {
+                rows.reverse();
+            }
+            let cells = refs.iter().map(|column| {
+                let value = |row: &usize| {
+                    let value = series.value(&column.name, *row);
+                    if column.data_type.is_field() {
+                        value.cast(column.data_type)
+                    } else {
+                        value
+                    }
+                };
+                Cells::Loose(rows.iter().map(value).collect())
+            });
+            let cells = cells.collect();
+            let times = rows
+                .iter()
+                .filter_map(|row| series.times.get(*row).copied())
+                .collect();
+            Ok(Block { times, cells })
+        }
+    }
+}
+
+fn stored_block(
+    ctx: &QueryContext,
+    member: &Member,
+    stored: &StoredMember,
+    refs: &[ColumnRef],
+    range: TimeRange,
+) -> Result<Block> {
+    let mut range = range;
+    let mut passing = None;
+    if let Some(filter) = &stored.filter {
+        let wanted = filter_columns(stored, ctx, filter, range)?;
+        if !filter.passes_nulls() {
+            let times = union_of_times(&wanted);
+            let kept = filter.matching(&times, &wanted);
+            let times: Vec<i64> = kept
+                .iter()
+                .filter_map(|at| times.get(*at).copied())
+                .collect();
+            let (Some(first), Some(last)) = (times.first(), times.last()) else {
+                return Ok(Block {
+                    times: Vec::new(),
+                    cells: Vec::new(),
+                });
+            };
+            // Only what lies between the first and the last match need be read of other columns.
+            range = TimeRange::new(*first, last.saturating_add(1));
+            passing = Some(times);
+        } else {
+            let columns = read_refs(ctx, stored, refs, range)?;
+            let times = union_of_times(&columns);
+            let kept = filter.matching(&times, &wanted);
+            passing = Some(
+                kept.iter()
+                    .filter_map(|at| times.get(*at).copied())
+                    .collect(),
+            );
+        }
+    }
+    let columns = read_refs(ctx, stored, refs, range)?;
+    let mut times = union_of_times(&columns);
+    if let Some(passing) = passing {
+        let mut walk = passing.iter().peekable();
+        times.retain(|time| {
+            while walk.next_if(|have| *have < time).is_some() {}
+            walk.peek() == Some(&time)
+        });
+    }
+    let mut columns = columns.into_iter();
+    let cells = refs
+        .iter()
+        .map(|column| match column.data_type {
+            DataType::Tag => Cells::Same(member.tag_value(&column.name)),
+            DataType::Unknown => Cells::Same(Value::Null),
+            _ => columns
+                .next()
+                .map_or(Cells::Same(Value::Null), |read| cells_of(read, &times)),
+        })
+        .collect();
+    Ok(Block { times, cells })
+}
+
+/// The field columns among `refs`, in order.
+fn read_refs(
+    ctx: &QueryContext,
+    stored: &StoredMember,
+    refs: &[ColumnRef],
+    range: TimeRange,
+) -> Result<Vec<Column>> {
+    refs.iter()
+        .filter(|column| column.data_type.is_field())
+        .map(|column| read_column(stored, ctx, column, range))
+        .collect()
+}
+
+fn cells_of(column: Column, times: &[i64]) -> Cells {
+    if column.is_empty() {
+        return Cells::Same(Value::Null);
+    }
+    if column.times == times {
+        return Cells::Full(column);
+    }
+    let mut walker = Walker::new(&column);
+    let rows = times
+        .iter()
+        .map(|time| walker.index_at(*time).unwrap_or(usize::MAX))
+        .collect();
+    Cells::Sparse { column, rows }
+}
+
+/// All times of all columns, rising, each once.
+fn union_of_times(columns: &[Column]) -> Vec<i64> {
+    let mut filled = columns.iter().filter(|column| !column.is_empty());
+    let Some(first) = filled.next() else {
+        return Vec::new();
+    };
+    if filled.clone().all(|column| column.times == first.times) {
+        return first.times.clone();
+    }
+    let mut out: Vec<i64> = columns
+        .iter()
+        .flat_map(|column| column.times.iter().copied())
+        .collect();
+    out.sort_unstable();
+    out.dedup();
+    out
+}
+
+struct Emitter<'a> {
+    plan: &'a Plan,
+    group: &'a Group,
+    sink: &'a mut dyn RowSink,
+    started: bool,
+    skip: usize,
+    left: usize,
+}
+
+impl Emitter<'_> {
+    /// Puts out the rows of one slice; `true` once LIMIT is reached.
+    fn blocks(&mut self, blocks: &[Block]) -> Result<bool> {
+        let mut order: Vec<(i64, usize, usize)> = Vec::new();
+        for (member, block) in blocks.iter().enumerate() {
+            order.extend(
+                block
+                    .times
+                    .iter()
+                    .enumerate()
+                    .map(|(row, time)| (*time, member, row)),
+            );
+        }
+        if self.plan.options.descending {
+            order.sort_by_key(|(time, ..)| std::cmp::Reverse(*time));
+        } else if blocks.len() > 1 {
+            order.sort_by_key(|(time, ..)| *time);
+        }
+        let mut slots = vec![Value::Null; self.plan.refs.len()];
+        let mut values = vec![Value::Null; self.plan.columns.len()];
+        for (time, member, row) in order {
+            if self.skip > 0 {
+                self.skip -= 1;
+                continue;
+            }
+            if self.left == 0 {
+                return Ok(true);
+            }
+            self.left -= 1;
+            let Some(block) = blocks.get(member) else {
+                continue;
+            };
+            for (slot, cells) in slots.iter_mut().zip(&block.cells) {
+                *slot = cells.get(row);
+            }
+            for (value, column) in values.iter_mut().zip(&self.plan.columns) {
+                *value = column.node.eval(&slots, true);
+            }
+            if !self.started {
+                self.sink.series(&self.group.name, &self.group.tags)?;
+                self.started = true;
+            }
+            self.sink.row(time, &values)?;
+        }
+        Ok(self.left == 0)
+    }
+}

@@ -1,0 +1,172 @@
+//! Which fields and tags a measurement has, and which measurements a FROM clause means.
+
+use super::ast::{Measurement, MeasurementName};
+use super::error::{Result, StatementError};
+use super::value::DataType;
+use crate::engine::source::{SeriesInfo, SeriesPredicate, TextMatch};
+use crate::model::{BucketId, TimeRange};
+use crate::query::context::{QueryContext, VisiblePolicy};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Names and types of what a statement can select from.
+#[derive(Debug, Clone, Default)]
+pub struct Schema {
+    pub fields: BTreeMap<Arc<str>, DataType>,
+    pub tags: BTreeSet<Arc<str>>,
+}
+
+impl Schema {
+    pub fn add_field(&mut self, name: &Arc<str>, data_type: DataType) {
+        match self.fields.get_mut(name) {
+            Some(known) => *known = known.wider(data_type),
+            None => {
+                self.fields.insert(Arc::clone(name), data_type);
+            }
+        }
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        for (name, data_type) in &other.fields {
+            self.add_field(name, *data_type);
+        }
+        self.tags.extend(other.tags.iter().cloned());
+    }
+
+    /// What a name without a cast means: a field before a tag.
+    pub fn type_of(&self, name: &str) -> DataType {
+        match self.fields.get(name) {
+            Some(known) => *known,
+            None if self.tags.contains(name) => DataType::Tag,
+            None => DataType::Unknown,
+        }
+    }
+}
+
+/// One measurement of one bucket with its series.
+#[derive(Debug, Clone)]
+pub struct StoredMeasurement {
+    pub bucket: BucketId,
+    pub name: Arc<str>,
+    pub schema: Arc<Schema>,
+    pub series: Arc<Vec<SeriesInfo>>,
+}
+
+/// Database and policy that a statement means when it names none.
+#[derive(Debug, Clone, Copy)]
+pub struct Defaults<'a> {
+    pub database: Option<&'a str>,
+    pub policy: Option<&'a str>,
+}
+
+/// The policies of a database, or InfluxDB's error.
+pub fn database_policies(ctx: &QueryContext, database: Option<&str>) -> Result<Vec<VisiblePolicy>> {
+    let Some(database) = database.filter(|name| !name.is_empty()) else {
+        return Err(StatementError::invalid("database name required"));
+    };
+    let policies: Vec<VisiblePolicy> = ctx
+        .lookup
+        .policies()
+        .into_iter()
+        .filter(|policy| policy.database == database)
+        .collect();
+    if policies.is_empty() {
+        return Err(StatementError::invalid(format!(
+            "database not found: {database}"
+        )));
+    }
+    Ok(policies)
+}
+
+/// The bucket of a database and policy, by default of the default policy.
+pub fn bucket_of(
+    ctx: &QueryContext,
+    database: Option<&str>,
+    policy: Option<&str>,
+) -> Result<BucketId> {
+    let policies = database_policies(ctx, database)?;
+    let found = match policy.filter(|name| !name.is_empty()) {
+        Some(name) => policies.iter().find(|policy| policy.policy == name),
+        None => policies
+            .iter()
+            .find(|policy| policy.default)
+            .or(match policies.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            }),
+    };
+    match (found, policy) {
+        (Some(found), _) => Ok(found.bucket.id),
+        (None, Some(name)) => Err(StatementError::invalid(format!(
+            "retention policy not found: {name}"
+        ))),
+        (None, None) => Err(StatementError::invalid(format!(
+            "default retention policy not set for: {}",
+            database.unwrap_or_default()
+        ))),
+    }
+}
+
+/// The measurements that one name or regular expression of a FROM clause stands for.
+pub fn measurements(
+    ctx: &QueryContext,
+    defaults: Defaults<'_>,
+    source: &Measurement,
+) -> Result<Vec<StoredMeasurement>> {
+    let database = source.database.as_deref().or(defaults.database);
+    // The request's policy belongs to the request's database.
+    let default_policy = if source.database.is_some() {
+        None
+    } else {
+        defaults.policy
+    };
+    let bucket = bucket_of(ctx, database, source.policy.as_deref().or(default_policy))?;
+    let wanted = match &source.name {
+        MeasurementName::Name(name) => TextMatch::Equal(name.as_str().into()),
+        MeasurementName::Regex(regex) => TextMatch::Regex(regex.regex.clone()),
+        MeasurementName::Same => return Err(StatementError::invalid("invalid measurement")),
+    };
+    load(ctx, bucket, &SeriesPredicate::Measurement(wanted))
+}
+
+/// All measurements with series that match.
+pub fn load(
+    ctx: &QueryContext,
+    bucket: BucketId,
+    predicate: &SeriesPredicate,
+) -> Result<Vec<StoredMeasurement>> {
+    ctx.check()?;
+    let series = ctx.source.select(bucket, predicate, TimeRange::ALL)?;
+    let mut out = Vec::new();
+    let mut rest = series.into_iter().peekable();
+    while let Some(first) = rest.next() {
+        let name: Arc<str> = first.key.measurement().into();
+        let mut members = vec![first];
+        while let Some(next) = rest.next_if(|next| next.key.measurement() == &*name) {
+            members.push(next);
+        }
+        let schema = Arc::new(schema_of(&members));
+        out.push(StoredMeasurement {
+            bucket,
+            name,
+            schema,
+            series: Arc::new(members),
+        });
+    }
+    Ok(out)
+}
+
+fn schema_of(series: &[SeriesInfo]) -> Schema {
+    let mut schema = Schema::default();
+    for member in series {
+        for field in &member.fields {
+            schema.add_field(&field.name, field.field_type.into());
+        }
+        for (key, _) in member.key.parts().1 {
+            if !schema.tags.contains(key) {
+                schema.tags.insert(key.into());
+            }
+        }
+    }
+    schema
+}
