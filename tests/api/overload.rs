@@ -4,6 +4,9 @@ use crate::support::{Connection, Response, Server, gzip};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// Small enough for the queue, too large for a dozen of them.
+const LINES: u64 = 5_000;
+
 const WRITE: &str = "/api/v2/write?org=org&bucket=bucket";
 
 fn retry_after(answer: &Response) -> u64 {
@@ -16,12 +19,12 @@ fn retry_after(answer: &Response) -> u64 {
 #[test]
 fn a_full_queue_is_503_with_retry_after_and_writes_nothing_of_the_body() {
     let server = Server::builder()
-        .flag("queue-max-bytes", "1MiB")
+        .flag("queue-max-bytes", "8MiB")
         .flag("queue-retry-after", "3s")
         .flag("queue-writers", "1")
         .flag("storage-sync", "always")
         .start();
-    // Large enough that two of them do not fit, each with series of its own, which are dear.
+    // Each line makes a series of its own, which is dear for the one writer thread.
     let full = AtomicBool::new(false);
     let deadline = Instant::now() + Duration::from_secs(30);
     let counts = std::thread::scope(|scope| {
@@ -34,7 +37,7 @@ fn a_full_queue_is_503_with_retry_after_and_writes_nothing_of_the_body() {
                     if full.load(Ordering::Relaxed) || Instant::now() > deadline {
                         break;
                     }
-                    let lines: String = (0..5_000)
+                    let lines: String = (0..LINES)
                         .map(|n| {
                             format!("m,w=w{id},r=r{round},n=n{n} f=1i,g=2i,h=\"abcdefgh\" 1\n")
                         })
@@ -65,7 +68,7 @@ fn a_full_queue_is_503_with_retry_after_and_writes_nothing_of_the_body() {
         .unwrap_or(0);
     assert_eq!(
         points,
-        counts * 5_000,
+        counts * LINES,
         "all of what was acknowledged and nothing else"
     );
 }

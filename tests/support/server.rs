@@ -140,7 +140,10 @@ fn collect(stream: impl std::io::Read + Send + 'static) -> Arc<Mutex<Vec<String>
 }
 
 fn address_in(log: &[String]) -> Option<String> {
-    let tail = log.iter().find_map(|line| line.split_once("listening on "))?.1;
+    let tail = log
+        .iter()
+        .find_map(|line| line.split_once("listening on "))?
+        .1;
     let tail = tail.strip_prefix("http://").unwrap_or(tail);
     let end = tail.find(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c)));
     Some(tail[..end.unwrap_or(tail.len())].to_owned())
