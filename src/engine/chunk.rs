@@ -69,33 +69,36 @@ pub fn shard_of(time: i64, shard_ns: i64) -> (i64, i64) {
     (start, start.saturating_add(shard_ns))
 }
 
-/// Encodes a run, cut on shard borders and into pieces of at most [`CHUNK_ROWS`] rows.
-/// `next_generation` gives each piece its own, rising.
-pub fn encode_run(
+/// Encodes rows of a run, given in time order, cut on shard borders and into pieces of at most
+/// [`CHUNK_ROWS`] rows. `next_generation` gives each piece its own, rising.
+pub fn encode_rows(
     run: &Run,
+    rows: &[u32],
     shard_ns: i64,
     mut next_generation: impl FnMut() -> u64,
     out: &mut Vec<Chunk>,
 ) {
-    let sorted = run.sorted_rows();
     let time_at = |row: u32| run.times.get(row as usize).copied().unwrap_or_default();
-    let mut rest = sorted.as_slice();
+    let mut rest = rows;
     while let Some(&first) = rest.first() {
         let (shard, shard_end) = shard_of(time_at(first), shard_ns);
-        let mut rows = rest.partition_point(|&row| time_at(row) < shard_end).max(1);
-        if rows > CHUNK_ROWS {
-            rows = CHUNK_ROWS;
-            // Rows of one instant stay together, so that one block decides among them.
-            while rows < rest.len()
-                && rest.get(rows).map(|&r| time_at(r)) == rest.get(rows - 1).map(|&r| time_at(r))
-            {
-                rows += 1;
-            }
-        }
-        let (piece, tail) = rest.split_at(rows.min(rest.len()));
+        let inside = rest.partition_point(|&row| time_at(row) < shard_end).max(1);
+        let rows = whole_instants(run, rest, inside.min(CHUNK_ROWS));
+        let (piece, tail) = rest.split_at(rows);
         out.push(encode_piece(run, piece, shard, next_generation()));
         rest = tail;
     }
+}
+
+/// At least `rows` of the sorted rows, and as many more as share the last one's instant: one block decides
+/// among them.
+pub fn whole_instants(run: &Run, sorted: &[u32], rows: usize) -> usize {
+    let time_at = |at: usize| sorted.get(at).and_then(|&row| run.times.get(row as usize));
+    let mut rows = rows.min(sorted.len());
+    while rows > 0 && rows < sorted.len() && time_at(rows) == time_at(rows - 1) {
+        rows += 1;
+    }
+    rows
 }
 
 /// `rows` are in time order and lie in one shard.

@@ -1,8 +1,10 @@
 //! Points in memory, of one writer: appended by it alone, read by queries, frozen to be sealed.
 //!
-//! Rows that come in time order go to a series' ordered run; a row that is not newer than the newest
-//! goes to its late run, so that block statistics of the ordered part stay usable. A late row always wins
-//! over an ordered one of the same instant: an ordered row is newer than everything before it.
+//! Rows go to a series' recent run in any order; when it is long enough its oldest rows are sorted and
+//! encoded, and some stay to wait for rows that come a little late (several connections, several agents).
+//! A row that is older than what was encoded goes to the late run, so that the chunks of the recent part
+//! don't overlap and their statistics stay usable. A late row wins over a chunk's row of the same instant:
+//! it came after it.
 
 use super::chunk::{self, CHUNK_ROWS, Chunk};
 use super::run::{Cell, RowsIn, Run, text_at};
@@ -14,19 +16,19 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Estimate of what a series costs in the head beyond its columns, bytes.
 const SERIES_BYTES: usize = 320;
+/// Rows that stay in `recent` after a cut: what comes later than so many rows is late.
+const WAITING_ROWS: usize = 512;
 
 /// A series' points that are not sealed.
 #[derive(Debug, Default)]
 pub struct HeadSeries {
     pub chunks: Vec<Arc<Chunk>>,
-    pub ordered: Run,
+    pub recent: Run,
     pub late: Run,
-    /// Newest time ever appended in order; `None` before the first.
-    last_time: Option<i64>,
-    /// End of the shard of the rows in `ordered`.
-    shard_end: i64,
+    /// Newest time that was encoded from `recent`; rows up to it are late.
+    cut_time: Option<i64>,
     shard_ns: i64,
-    /// `ordered` is encoded when it has so many rows: spread, so that series don't all do it at once.
+    /// `recent` is cut when it has so many rows: spread, so that series don't all do it at once.
     cut_rows: usize,
     chunk_bytes: usize,
     bytes: usize,
@@ -200,8 +202,7 @@ impl Appender<'_> {
             .live
             .entry((bucket, series))
             .or_insert_with(|| HeadSeries {
-                cut_rows: CHUNK_ROWS / 2
-                    + (series.0 as usize).wrapping_mul(0x9e37) % (CHUNK_ROWS / 2),
+                cut_rows: CHUNK_ROWS + WAITING_ROWS + spread(series),
                 ..HeadSeries::default()
             });
         let before = entry.bytes;
@@ -219,83 +220,52 @@ impl HeadSeries {
     }
 
     fn heap_bytes(&self) -> usize {
-        SERIES_BYTES + self.chunk_bytes + self.ordered.heap_bytes() + self.late.heap_bytes()
+        SERIES_BYTES + self.chunk_bytes + self.recent.heap_bytes() + self.late.heap_bytes()
     }
 
     fn append(&mut self, rows: &RowsIn<'_>, next_generation: &dyn Fn() -> u64) {
-        if !self.append_ordered_piece(rows) {
-            for row in 0..rows.times.len() {
-                self.append_row(rows, row, next_generation);
+        match self.cut_time {
+            Some(cut) if rows.times.iter().any(|time| *time <= cut) => {
+                for (row, &time) in rows.times.iter().enumerate() {
+                    let run = if time <= cut { &mut self.late } else { &mut self.recent };
+                    push_row(run, rows, row, time);
+                }
             }
+            _ => self.recent.extend(rows),
         }
-        if self.ordered.len() >= self.cut_rows {
-            self.cut_ordered(next_generation);
-            self.cut_rows = CHUNK_ROWS;
+        if self.recent.len() >= self.cut_rows {
+            self.cut_recent(next_generation);
+            self.cut_rows = CHUNK_ROWS + WAITING_ROWS;
         }
         if self.late.len() >= CHUNK_ROWS {
             let late = std::mem::take(&mut self.late);
-            self.encode(&late, next_generation);
+            self.encode(&late, &late.sorted_rows(), next_generation);
         }
     }
 
-    /// The usual case, column by column: rows that rise, follow what is there and stay in its shard.
-    fn append_ordered_piece(&mut self, rows: &RowsIn<'_>) -> bool {
-        let (Some(&first), Some(&last)) = (rows.times.first(), rows.times.last()) else {
-            return true;
-        };
-        if self.last_time.is_some_and(|newest| first <= newest)
-            || !rows.times.is_sorted_by(|a, b| a < b)
-        {
-            return false;
-        }
-        if self.ordered.is_empty() {
-            self.shard_end = chunk::shard_of(first, self.shard_ns).1;
-        }
-        if last >= self.shard_end || self.ordered.len() + rows.times.len() > CHUNK_ROWS * 2 {
-            return false;
-        }
-        self.ordered.extend_ordered(rows);
-        self.last_time = Some(last);
-        true
+    /// Encodes the oldest rows and keeps the newest few.
+    fn cut_recent(&mut self, next_generation: &dyn Fn() -> u64) {
+        let run = std::mem::take(&mut self.recent);
+        let sorted = run.sorted_rows();
+        let whole = (sorted.len().saturating_sub(WAITING_ROWS) / CHUNK_ROWS).max(1) * CHUNK_ROWS;
+        let (old, new) = sorted.split_at(chunk::whole_instants(&run, &sorted, whole));
+        let newest = old.last().and_then(|&row| run.times.get(row as usize));
+        self.cut_time = self.cut_time.max(newest.copied());
+        self.encode(&run, old, next_generation);
+        self.recent = run.keep(new);
     }
 
-    fn append_row(&mut self, rows: &RowsIn<'_>, row: usize, next_generation: &dyn Fn() -> u64) {
-        let Some(&time) = rows.times.get(row) else {
-            return;
-        };
-        if self.last_time.is_some_and(|newest| time <= newest) {
-            push_row(&mut self.late, rows, row, time);
-            if self.late.len() >= CHUNK_ROWS {
-                let late = std::mem::take(&mut self.late);
-                self.encode(&late, next_generation);
-            }
-            return;
-        }
-        if !self.ordered.is_empty() && (time >= self.shard_end || self.ordered.len() >= CHUNK_ROWS)
-        {
-            self.cut_ordered(next_generation);
-        }
-        if self.ordered.is_empty() {
-            self.shard_end = chunk::shard_of(time, self.shard_ns).1;
-        }
-        push_row(&mut self.ordered, rows, row, time);
-        self.last_time = Some(time);
-    }
-
-    fn cut_ordered(&mut self, next_generation: &dyn Fn() -> u64) {
-        let mut ordered = std::mem::take(&mut self.ordered);
-        self.encode(&ordered, next_generation);
-        // Keeps the room: the series is a busy one.
-        ordered.clear();
-        self.ordered = ordered;
-    }
-
-    fn encode(&mut self, run: &Run, next_generation: &dyn Fn() -> u64) {
+    fn encode(&mut self, run: &Run, rows: &[u32], next_generation: &dyn Fn() -> u64) {
         let mut chunks = Vec::new();
-        chunk::encode_run(run, self.shard_ns, next_generation, &mut chunks);
+        chunk::encode_rows(run, rows, self.shard_ns, next_generation, &mut chunks);
         self.chunk_bytes += chunks.iter().map(Chunk::heap_bytes).sum::<usize>();
         self.chunks.extend(chunks.into_iter().map(Arc::new));
     }
+}
+
+/// 0 to 511, different for neighbours.
+fn spread(series: SeriesId) -> usize {
+    (series.0 as usize).wrapping_mul(0x9e37_79b9) % (CHUNK_ROWS / 2)
 }
 
 fn push_row(run: &mut Run, rows: &RowsIn<'_>, row: usize, time: i64) {

@@ -210,8 +210,8 @@ impl Run {
         }
     }
 
-    /// Appends rows column by column. The caller has checked that their times rise and follow.
-    pub fn extend_ordered(&mut self, rows: &RowsIn<'_>) {
+    /// Appends rows column by column, in their order.
+    pub fn extend(&mut self, rows: &RowsIn<'_>) {
         let before = self.times.len();
         self.times.extend_from_slice(rows.times);
         for column in rows.columns {
@@ -229,19 +229,38 @@ impl Run {
         }
     }
 
-    /// Empties the run and keeps its room.
-    pub fn clear(&mut self) {
-        self.times.clear();
+    /// The run with only the given rows, in that order. Its room is kept: the series is a busy one.
+    #[must_use]
+    pub fn keep(mut self, rows: &[u32]) -> Self {
+        let times = pick(&self.times, rows);
+        replace(&mut self.times, times);
         for column in &mut self.columns {
-            column.present = None;
             match &mut column.values {
-                RunValues::Bits(_, bits) => bits.clear(),
+                RunValues::Bits(_, bits) => {
+                    let kept = pick(bits, rows);
+                    replace(bits, kept);
+                }
                 RunValues::Strings(strings) => {
-                    strings.ends.clear();
-                    strings.bytes.clear();
+                    let mut kept = StrColumn::default();
+                    rows.iter().for_each(|&row| {
+                        kept.push(strings.get(row as usize).unwrap_or_default());
+                    });
+                    *strings = kept;
+                }
+            }
+            if let Some(present) = &mut column.present {
+                *present = pick(present, rows);
+                if present.iter().all(|present| *present) {
+                    column.present = None;
                 }
             }
         }
+        // A field that has not come for a whole chunk is forgotten until it comes again.
+        let kept = rows.len();
+        self.columns.retain(|column| {
+            kept == 0 || column.present.as_ref().is_none_or(|p| p.contains(&true))
+        });
+        self
     }
 
     pub fn heap_bytes(&self) -> usize {
@@ -303,4 +322,14 @@ pub fn text_at(strings: &[u8], packed: u64) -> &str {
         .get(start..start + length)
         .and_then(|b| std::str::from_utf8(b).ok())
         .unwrap_or_default()
+}
+
+fn pick<T: Copy>(from: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().filter_map(|&row| from.get(row as usize).copied()).collect()
+}
+
+/// New content in the old room.
+fn replace<T: Copy>(room: &mut Vec<T>, content: Vec<T>) {
+    room.clear();
+    room.extend_from_slice(&content);
 }

@@ -24,7 +24,7 @@ pub struct Scanner {
 struct Segment {
     first_time: i64,
     last_time: i64,
-    /// Generation, then ordered before late.
+    /// Generation, then recent before late.
     rank: (u64, u8),
     place: Place,
 }
@@ -121,7 +121,7 @@ impl Scanner {
                     push_chunk(chunk, field, range, &mut segments)?;
                 }
                 push_run(
-                    &points.ordered,
+                    &points.recent,
                     field,
                     range,
                     (generation, 0),

@@ -87,9 +87,10 @@ fn put_series(
 ) -> u64 {
     let shard_ns = points.shard_ns();
     let mut tails = Vec::new();
-    // The late run is encoded after the ordered one: its rows win.
-    for run in [&points.ordered, &points.late] {
-        chunk::encode_run(run, shard_ns, || frozen.next_generation(), &mut tails);
+    // The late run is encoded after the recent one: its rows win.
+    for run in [&points.recent, &points.late] {
+        let rows = run.sorted_rows();
+        chunk::encode_rows(run, &rows, shard_ns, || frozen.next_generation(), &mut tails);
     }
     let mut blocks = 0;
     for chunk in points.chunks.iter().map(|chunk| &**chunk).chain(&tails) {
