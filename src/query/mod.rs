@@ -5,8 +5,8 @@
 pub mod context;
 pub mod exec;
 pub mod expr;
-//FLUX
-//INFLUXQL
+pub mod flux;
+pub mod influxql;
 pub mod optimise;
 pub mod plan;
 pub mod table;
