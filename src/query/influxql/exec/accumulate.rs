@@ -135,7 +135,10 @@ fn choose(chosen: &mut Option<Point>, point: Point, function: &Function) {
             match function {
                 Function::Min => by_value.then(by_time) == Ordering::Less,
                 Function::Max => by_value.reverse().then(by_time) == Ordering::Less,
-                // Of two points at one time the larger one counts.
+                // Of two points at one time the larger one counts, of booleans the false one.
+                Function::First if matches!(point.value, Value::Boolean(_)) => {
+                    by_time.then(by_value) == Ordering::Less
+                }
                 Function::First => by_time.then(by_value.reverse()) == Ordering::Less,
                 _ => by_time.then(by_value) == Ordering::Greater,
             }

@@ -13,7 +13,7 @@ use super::group::Group;
 use super::member::Member;
 use super::points::{Point, gather, release};
 use super::ranking::{best_of_each, rank};
-use super::reduce::{Around, integral, reduce};
+use super::reduce::{integral, reduce};
 use super::transform::{Units, transform};
 use crate::engine::source::FieldInfo;
 use crate::model::{TIME_MIN, TimeRange};
@@ -104,7 +104,7 @@ fn join(
         }
         sink.row(time, &values)?;
         rows += 1;
-        if rows % 4096 == 0 {
+        if rows.is_multiple_of(4096) {
             ctx.check()?;
         }
     }
@@ -383,6 +383,12 @@ impl Runner<'_> {
     fn windows(&self, call: &CallPlan, column: &ColumnRef) -> Result<Vec<Point>> {
         let points = gather(self.ctx, self.group, column, self.range())?;
         let mut out = Vec::new();
+        if let Function::Integral { unit } = &call.function {
+            let interval = self.options.interval.as_ref();
+            out = integral(&points, *unit, interval, self.options.start);
+            release(self.ctx, points.len());
+            return Ok(out);
+        }
         let mut from = 0;
         while let Some(first) = points.get(from) {
             self.ctx.check()?;
@@ -394,19 +400,13 @@ impl Runner<'_> {
             let count = rest.partition_point(|point| point.time < end);
             let inside = rest.get(..count).unwrap_or_default();
             match &call.function {
-                Function::Integral { unit } => {
-                    let around = match self.options.interval {
-                        None => Around::default(),
-                        Some(_) => Around {
-                            previous: from.checked_sub(1).and_then(|at| points.get(at)),
-                            next: rest.get(count),
-                        },
-                    };
-                    let area = integral(inside, *unit, (start, end), around);
-                    out.extend(area.map(|area| Point::computed(start, Value::Float(area))));
-                }
                 Function::Top(n) | Function::Bottom(n) => {
                     out.extend(self.ranked(call, inside, *n));
+                }
+                Function::Percentile(_) if self.options.descending => {
+                    // Of equal values the newest is taken then.
+                    let newest_first: Vec<Point> = inside.iter().rev().cloned().collect();
+                    out.extend(reduce(&call.function, &newest_first, start));
                 }
                 function => out.extend(reduce(function, inside, start)),
             }

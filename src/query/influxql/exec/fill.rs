@@ -54,10 +54,7 @@ pub fn fill(
             }
             None => {
                 let value = match fill {
-                    Fill::Number(Literal::Float(value)) => Value::Float(value).cast(result_type),
-                    Fill::Number(Literal::Integer(value)) => {
-                        Value::Integer(value).cast(result_type)
-                    }
+                    Fill::Number(number) => number_as(number, result_type),
                     Fill::Previous => out.last().map_or(Value::Null, |row| row.value.clone()),
                     Fill::Linear => linear(out.last(), rows.peek(), time),
                     _ => Value::Null,
@@ -81,6 +78,19 @@ pub fn fill(
         time = next;
     }
     Ok(out)
+}
+
+/// The number of fill() in a column's type; InfluxDB puts false and the empty text where there is none.
+fn number_as(number: Literal, result_type: DataType) -> Value {
+    let number = match number {
+        Literal::Float(value) => Value::Float(value),
+        Literal::Integer(value) => Value::Integer(value),
+    };
+    match result_type {
+        DataType::Boolean => Value::Boolean(false),
+        DataType::String => Value::string(""),
+        other => number.cast(other),
+    }
 }
 
 /// The first and the last window, in the order of the answer.
@@ -111,13 +121,10 @@ fn linear(before: Option<&Point>, after: Option<&Point>, time: i64) -> Value {
     };
     match (&before.value, &after.value) {
         (Value::Integer(a), Value::Integer(b)) => {
-            let (a, b) = (i128::from(*a), i128::from(*b));
-            let span = i128::from(after.time) - i128::from(before.time);
-            let into = i128::from(time) - i128::from(before.time);
-            let value = ((b - a) * into)
-                .checked_div(span)
-                .map_or(a, |part| a + part);
-            i64::try_from(value).map_or(Value::Null, Value::Integer)
+            #[expect(clippy::cast_precision_loss, reason = "as InfluxDB interpolates")]
+            let value = interpolate((before.time, *a as f64), (after.time, *b as f64), time);
+            #[expect(clippy::cast_possible_truncation, reason = "as InfluxDB rounds it")]
+            Value::Integer(value as i64)
         }
         (a, b) => match (a.as_f64(), b.as_f64()) {
             (Some(a), Some(b)) => {

@@ -94,17 +94,37 @@ fn stored(
             .or_default()
             .push(Member::Stored(member));
     }
+    Ok(limit_series(plan, all))
+}
+
+/// Keeps the groups that SLIMIT and SOFFSET let through. InfluxDB counts them in an order of its own:
+/// by the names of the tags that are there, then by their values.
+fn limit_series(plan: &Plan, all: BTreeMap<Key, Vec<Member>>) -> Vec<(Key, Vec<Member>)> {
     let limits = plan.options.limits;
+    let mut all: Vec<(Key, Vec<Member>)> = all.into_iter().collect();
+    if limits.series_limit == 0 && limits.series_offset == 0 {
+        return all;
+    }
+    all.sort_by_cached_key(|((_, values), _)| {
+        let there = || {
+            plan.dimensions
+                .iter()
+                .zip(values)
+                .filter(|(_, value)| !value.is_empty())
+        };
+        let mut text: Vec<Arc<str>> = there().map(|(name, _)| Arc::clone(name)).collect();
+        text.extend(there().map(|(_, value)| Arc::clone(value)));
+        text.join("|")
+    });
     let most = if limits.series_limit == 0 {
         usize::MAX
     } else {
         limits.series_limit
     };
-    Ok(all
-        .into_iter()
+    all.into_iter()
         .skip(limits.series_offset)
         .take(most)
-        .collect())
+        .collect()
 }
 
 /// Runs a subquery and sorts its series, filtered, into groups.

@@ -9,6 +9,7 @@ use super::group::Group;
 use super::member::{Member, StoredMember, filter_columns, read_column};
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
+use std::cmp::Ordering;
 
 /// Rows held at once; a larger range is cut into slices of about so many.
 const SLICE_ROWS: u64 = 100_000;
@@ -342,7 +343,42 @@ struct Emitter<'a> {
     left: usize,
 }
 
+/// Orders rows at one time by their leading texts.
+fn compare_texts(
+    columns: &[usize],
+    a: Option<&Block>,
+    a_row: usize,
+    b: Option<&Block>,
+    b_row: usize,
+) -> Ordering {
+    let text = |block: Option<&Block>, column: usize, row| match block?.cells.get(column)?.get(row)
+    {
+        Value::String(text) => Some(text),
+        _ => None,
+    };
+    for column in columns {
+        match (text(a, *column, a_row), text(b, *column, b_row)) {
+            (Some(a), Some(b)) if a == b => {}
+            (Some(a), Some(b)) => return a.cmp(&b),
+            _ => return Ordering::Equal,
+        }
+    }
+    Ordering::Equal
+}
+
 impl Emitter<'_> {
+    /// The columns, in order of their names, up to the first that holds no text.
+    fn text_columns(&self) -> Vec<usize> {
+        let refs = &self.plan.refs;
+        let mut columns: Vec<usize> = (0..refs.len()).collect();
+        columns.sort_by_key(|at| refs.get(*at).map(|column| &column.name));
+        let text = |at: &usize| {
+            refs.get(*at)
+                .is_some_and(|column| matches!(column.data_type, DataType::Tag | DataType::String))
+        };
+        columns.into_iter().take_while(text).collect()
+    }
+
     /// Puts out the rows of one slice; `true` once LIMIT is reached.
     fn blocks(&mut self, blocks: &[Block]) -> Result<bool> {
         let mut order: Vec<(i64, usize, usize)> = Vec::new();
@@ -355,10 +391,15 @@ impl Emitter<'_> {
                     .map(|(row, time)| (*time, member, row)),
             );
         }
-        if self.plan.options.descending {
-            order.sort_by_key(|(time, ..)| std::cmp::Reverse(*time));
+        let descending = self.plan.options.descending;
+        let by_text = self.text_columns();
+        let tie = |a: &(i64, usize, usize), b: &(i64, usize, usize)| {
+            compare_texts(&by_text, blocks.get(a.1), a.2, blocks.get(b.1), b.2)
+        };
+        if descending {
+            order.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| tie(b, a)));
         } else if blocks.len() > 1 {
-            order.sort_by_key(|(time, ..)| *time);
+            order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tie(a, b)));
         }
         let mut slots = vec![Value::Null; self.plan.refs.len()];
         let mut values = vec![Value::Null; self.plan.columns.len()];

@@ -2,6 +2,7 @@
 
 use super::super::functions::Function;
 use super::super::value::Value;
+use super::super::window::Interval;
 use super::points::Point;
 use std::cmp::Ordering;
 
@@ -24,9 +25,10 @@ pub fn reduce(function: &Function, points: &[Point], start: i64) -> Vec<Point> {
     }
 }
 
+/// By value; equal ones stay in the order given.
 fn sorted(points: &[Point]) -> Vec<&Point> {
     let mut out: Vec<&Point> = points.iter().collect();
-    out.sort_by(|a, b| a.value.compare(&b.value).then(a.time.cmp(&b.time)));
+    out.sort_by(|a, b| a.value.compare(&b.value));
     out
 }
 
@@ -41,23 +43,26 @@ fn median(points: &[Point]) -> Option<Value> {
     Some(Value::Float(low + (high - low) / 2.0))
 }
 
-/// The most frequent value; of equally frequent ones that which was seen first.
+/// The most frequent value. Of equally frequent ones InfluxDB prefers the one whose first point is not
+/// later than the other's last; of values that are all different it takes the smallest.
 fn mode(points: &[Point]) -> Option<Value> {
     let sorted = sorted(points);
-    let mut best: Option<(usize, &Point)> = None;
-    for run in sorted.chunk_by(|a, b| a.value.compare(&b.value) == Ordering::Equal) {
-        let Some(first) = run.first() else { continue };
-        let better = match best {
-            None => true,
-            Some((count, point)) => {
-                run.len() > count || (run.len() == count && first.time < point.time)
-            }
-        };
-        if better {
-            best = Some((run.len(), first));
+    let (mut best, mut best_count) = (*sorted.first()?, 0);
+    let mut first_of_run = best;
+    let mut count = 0;
+    for point in sorted {
+        if point.value.compare(&first_of_run.value) != Ordering::Equal {
+            first_of_run = point;
+            count = 1;
+            continue;
+        }
+        count += 1;
+        if count > best_count || (count == best_count && first_of_run.time <= best.time) {
+            best = point;
+            best_count = count;
         }
     }
-    best.map(|(_, point)| point.value.clone())
+    Some(best.value.clone())
 }
 
 /// The deviation of a sample; null for a single point.
@@ -138,46 +143,48 @@ impl Random {
     }
 }
 
-/// The area under the points of a window, in units of `unit` nanoseconds. `previous`: the last point
-/// before the window, `next`: the first after it; the line to them is cut at the window's borders.
+/// The area under the line through the points, in units of `unit` nanoseconds, for each window that
+/// has points. The line is cut where a window ends; over windows without points it goes on, and its
+/// area counts for the next window that has some.
 pub fn integral(
     points: &[Point],
     unit: i64,
-    borders: (i64, i64),
-    around: Around<'_>,
-) -> Option<f64> {
-    let mut line: Vec<(i64, f64)> = Vec::new();
-    let value = |point: &Point| point.value.as_f64().map(|value| (point.time, value));
-    let first = points.first().and_then(value)?;
-    if let Some(before) = around.previous.and_then(value) {
-        line.push((borders.0, interpolate(before, first, borders.0)));
-    }
-    for point in points.iter().filter_map(value) {
-        // Of several points at one time the first counts.
-        if line.last().is_none_or(|(time, _)| *time != point.0) {
-            line.push(point);
-        }
-    }
-    if let (Some(after), Some(last)) = (around.next.and_then(value), line.last().copied()) {
-        line.push((borders.1, interpolate(last, after, borders.1)));
-    }
+    interval: Option<&Interval>,
+    start: i64,
+) -> Vec<Point> {
+    let mut line = points
+        .iter()
+        .filter_map(|point| point.value.as_f64().map(|value| (point.time, value)));
+    let Some(mut last) = line.next() else {
+        return Vec::new();
+    };
+    let window_of = |time| interval.map_or((start, i64::MAX), |interval| interval.window(time));
+    let mut window = window_of(last.0);
+    let mut sum = 0.0;
+    let mut out = Vec::new();
     #[expect(clippy::cast_precision_loss, reason = "an area is a float")]
-    let area = |a: &(i64, f64), b: &(i64, f64)| {
+    let area = |a: (i64, f64), b: (i64, f64)| {
         (a.1 + b.1) / 2.0 * (b.0.saturating_sub(a.0) as f64 / unit as f64)
     };
-    Some(
-        line.iter()
-            .zip(line.iter().skip(1))
-            .map(|(a, b)| area(a, b))
-            .sum(),
-    )
-}
-
-/// The neighbours of a window's points.
-#[derive(Clone, Copy, Default)]
-pub struct Around<'a> {
-    pub previous: Option<&'a Point>,
-    pub next: Option<&'a Point>,
+    for point in line {
+        if point.0 >= window.1 {
+            let border = (window.1, interpolate(last, point, window.1));
+            out.push(Point::computed(
+                window.0,
+                Value::Float(sum + area(last, border)),
+            ));
+            last = border;
+            sum = 0.0;
+            window = window_of(point.0);
+        }
+        sum += area(last, point);
+        last = point;
+    }
+    // A last point just where its window starts has no area there.
+    if interval.is_none() || last.0 != window.0 {
+        out.push(Point::computed(window.0, Value::Float(sum)));
+    }
+    out
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate between two points")]
@@ -213,11 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn mode_prefers_the_earliest_of_equals() {
+    fn mode_is_the_most_frequent_or_else_the_smallest() {
         assert_eq!(
-            mode(&points(&[5.0, 1.0, 5.0, 1.0])),
+            mode(&points(&[5.0, 1.0, 7.0, 5.0])),
             Some(Value::Float(5.0))
         );
+        assert_eq!(mode(&points(&[5.0, 1.0, 7.0])), Some(Value::Float(1.0)));
     }
 
     #[test]

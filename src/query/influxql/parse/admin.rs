@@ -7,12 +7,12 @@ use super::{Parser, Result, unexpected};
 
 impl Parser<'_> {
     pub(super) fn delete(&mut self) -> Result<Statement> {
-        let (sources, condition) = self.from_where()?;
+        let (sources, condition) = self.series_clauses()?;
         Ok(Statement::Delete { sources, condition })
     }
 
     /// FROM and WHERE, at least one, of DELETE and DROP SERIES.
-    fn from_where(&mut self) -> Result<(Vec<Source>, Option<super::super::ast::Expr>)> {
+    fn series_clauses(&mut self) -> Result<(Vec<Source>, Option<super::super::ast::Expr>)> {
         let (token, position) = self.peek();
         let sources = if self.take("FROM") {
             self.sources(false)?
@@ -230,7 +230,7 @@ impl Parser<'_> {
                 Ok(Statement::DropPolicy { name, database })
             }
             "SERIES" => {
-                let (sources, condition) = self.from_where()?;
+                let (sources, condition) = self.series_clauses()?;
                 Ok(Statement::DropSeries { sources, condition })
             }
             "SHARD" => Ok(Statement::DropShard {
@@ -281,6 +281,7 @@ impl Parser<'_> {
     }
 
     fn create_continuous_query(&mut self) -> Result<Statement> {
+        self.expect("QUERY")?;
         let (name, database) = self.name_on_database()?;
         let (mut every, mut span) = (None, None);
         if self.take("RESAMPLE") {
