@@ -7,53 +7,70 @@ use super::expr::{BinaryOp, Expr, UnaryOp};
 use super::plan::{Node, Plan, Scan, Stream};
 use super::table::Value;
 use crate::engine::source::{SeriesPredicate, TextMatch};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-/// The same plan with predicates pushed down.
+/// The same plan with predicates pushed down. Nodes that were shared stay shared.
 pub fn optimise(plan: Plan) -> Plan {
+    let mut done = Done::new();
     let results = plan
         .results
         .into_iter()
-        .map(|(name, stream)| (name, push_down(&stream)));
+        .map(|(name, stream)| (name, push_down(&stream, &mut done)));
     Plan {
         results: results.collect(),
     }
 }
 
-fn push_down(stream: &Stream) -> Stream {
-    // Only a chain of filters directly on a scan is looked at; it is what queries begin with.
-    match &**stream {
+/// Nodes that were looked at, by address, and what they became. The plan keeps them alive meanwhile.
+type Done = HashMap<*const Node, Stream>;
+
+fn push_down(stream: &Stream, done: &mut Done) -> Stream {
+    if let Some(pushed) = done.get(&Arc::as_ptr(stream)) {
+        return Arc::clone(pushed);
+    }
+    let pushed = match &**stream {
         Node::Filter {
             input,
             predicate,
             keep_empty: false,
         } => {
-            let input = push_down(input);
-            let Node::Scan(scan) = &*input else {
-                return rebuild(stream, input);
-            };
-            let (pushed, kept) = split(predicate);
-            let scan = match pushed {
-                None => scan.clone(),
-                Some(pushed) => Scan {
-                    predicate: and(&scan.predicate, pushed),
-                    ..scan.clone()
-                },
-            };
-            let input = Arc::new(Node::Scan(scan));
-            match kept {
-                None => input,
-                Some(predicate) => Arc::new(Node::Filter {
-                    input,
-                    predicate,
-                    keep_empty: false,
-                }),
+            let input = push_down(input, done);
+            match &*input {
+                Node::Scan(scan) => filter_scan(scan, predicate),
+                _ => rebuild(stream, input),
             }
         }
+        Node::Union(inputs) => Arc::new(Node::Union(
+            inputs.iter().map(|input| push_down(input, done)).collect(),
+        )),
         _ => match input_of(stream) {
-            Some(input) => rebuild(stream, push_down(input)),
+            Some(input) => rebuild(stream, push_down(input, done)),
             None => Arc::clone(stream),
         },
+    };
+    done.insert(Arc::as_ptr(stream), Arc::clone(&pushed));
+    pushed
+}
+
+/// A filter directly on a scan: what series decide goes into the scan.
+fn filter_scan(scan: &Scan, predicate: &Expr) -> Stream {
+    let (pushed, kept) = split(predicate);
+    let scan = match pushed {
+        None => scan.clone(),
+        Some(pushed) => Scan {
+            predicate: and(&scan.predicate, pushed),
+            ..scan.clone()
+        },
+    };
+    let input = Arc::new(Node::Scan(scan));
+    match kept {
+        None => input,
+        Some(predicate) => Arc::new(Node::Filter {
+            input,
+            predicate,
+            keep_empty: false,
+        }),
     }
 }
 

@@ -111,7 +111,12 @@ pub fn row_of(
                 Kind::Float | Kind::Integer | Kind::Unsigned | Kind::Time
             ) {
                 return Err(QueryError::Invalid(format!(
-                    "min and max need numbers, got {}",
+                    "unsupported input type for {} aggregate: {}",
+                    if function == Selector::Min {
+                        "min"
+                    } else {
+                        "max"
+                    },
                     cells.kind().name()
                 )));
             }

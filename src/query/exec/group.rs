@@ -5,16 +5,18 @@ use crate::query::context::{QueryContext, QueryError};
 use crate::query::plan::Grouping;
 use crate::query::table::{GroupKey, Table, Value};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-/// Collects tables by group key. The first table of a key says where it stands in the output.
+/// Collects tables by group key; they come out in its order. What a table holds is on the query's
+/// memory account until the table is handed on.
 struct Collector<'a> {
     ctx: &'a QueryContext,
-    tables: BTreeMap<GroupKey, Table>,
+    tables: BTreeMap<GroupKey, (Table, usize)>,
 }
 
 impl<'a> Collector<'a> {
-    fn new(ctx: &'a QueryContext) -> Self {
+    const fn new(ctx: &'a QueryContext) -> Self {
         Self {
             ctx,
             tables: BTreeMap::new(),
@@ -22,14 +24,20 @@ impl<'a> Collector<'a> {
     }
 
     fn add(&mut self, table: Table) -> Result<(), QueryError> {
-        self.ctx.take_memory(table.memory_bytes())?;
         match self.tables.entry(table.key.clone()) {
-            std::collections::btree_map::Entry::Vacant(place) => {
-                place.insert(table);
+            Entry::Vacant(place) => {
+                let bytes = table.memory_bytes();
+                self.ctx.take_memory(bytes)?;
+                place.insert((table, bytes));
             }
-            std::collections::btree_map::Entry::Occupied(mut place) => {
-                check_types(place.get(), &table)?;
-                place.get_mut().append(&table);
+            Entry::Occupied(mut place) => {
+                let (have, booked) = place.get_mut();
+                check_types(have, &table)?;
+                have.append(&table);
+                // Constants may have become cells, so the whole is measured again.
+                let bytes = have.memory_bytes();
+                self.ctx.take_memory(bytes.saturating_sub(*booked))?;
+                *booked = bytes.max(*booked);
             }
         }
         Ok(())
@@ -37,8 +45,8 @@ impl<'a> Collector<'a> {
 
     fn finish(self) -> Tables<'a> {
         let ctx = self.ctx;
-        Box::new(self.tables.into_values().map(move |table| {
-            ctx.give_memory(table.memory_bytes());
+        Box::new(self.tables.into_values().map(move |(table, booked)| {
+            ctx.give_memory(booked);
             Ok(table)
         }))
     }

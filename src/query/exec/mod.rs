@@ -38,6 +38,8 @@ pub fn run<'a>(
     stream: &'a Stream,
     options: ExecOptions,
 ) -> Result<Tables<'a>, QueryError> {
+    // A stream that is used twice is run twice, so few nodes can make many streams.
+    ctx.check()?;
     if options.use_statistics
         && let Some(tables) = scan::from_statistics(ctx, stream)?
     {
@@ -54,7 +56,7 @@ pub fn run<'a>(
             keep_empty,
         } => Box::new(
             open(input)?
-                .map(move |table| rows::filter(ctx, &table?, predicate))
+                .map(move |table| rows::filter(ctx, table?, predicate))
                 .filter(move |table| {
                     *keep_empty || table.as_ref().map_or(true, |table| table.rows() > 0)
                 }),
@@ -147,9 +149,14 @@ pub fn run<'a>(
             row_key,
             column_key,
             value_column,
-        } => each(open(input)?, move |table| {
-            pivot::pivot(&table, row_key, column_key, value_column)
-        }),
+        } => {
+            let wanted = pivot::Wanted {
+                row_key,
+                column_key,
+                value_column,
+            };
+            pivot::pivot(ctx, open(input)?, wanted)?
+        }
         Node::Union(inputs) => {
             let mut all: Vec<Tables<'a>> = Vec::new();
             for input in inputs {

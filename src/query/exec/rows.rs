@@ -12,18 +12,18 @@ use std::sync::Arc;
 /// Rows after which the deadline is looked at again.
 const CHECK_ROWS: usize = 4096;
 
-pub fn filter(ctx: &QueryContext, table: &Table, predicate: &Expr) -> Result<Table, QueryError> {
+pub fn filter(ctx: &QueryContext, table: Table, predicate: &Expr) -> Result<Table, QueryError> {
     let mut rows = Vec::new();
     for row in 0..table.rows() {
         if row % CHECK_ROWS == 0 {
             ctx.check()?;
         }
-        if predicate.holds(table, row)? {
+        if predicate.holds(&table, row)? {
             rows.push(row);
         }
     }
     Ok(if rows.len() == table.rows() {
-        table.clone()
+        table
     } else {
         table.take(&rows)
     })
@@ -47,6 +47,9 @@ pub fn map(
                 .column(from)
                 .map(|column| column.cells.clone())
                 .unwrap_or(Cells::new(Kind::Float)),
+            Expr::Literal(value) if *value != Value::Null => {
+                Column::constant("", value.clone(), rows).cells
+            }
             _ => match computed(ctx, table, expr, rows)? {
                 Some(cells) => cells,
                 // Nothing but nulls has no type, and is no column.

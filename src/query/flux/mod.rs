@@ -22,7 +22,7 @@ pub mod span;
 pub mod stdlib;
 pub mod stream;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 pub mod time;
 pub mod token;
 pub mod tree_json;

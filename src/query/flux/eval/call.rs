@@ -7,6 +7,7 @@ use crate::query::flux::ast::{
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::span::Span;
 use crate::query::flux::stdlib::Call;
+use crate::query::flux::stream::{HEIGHT_MAX, SIZE_MAX};
 use crate::query::flux::value::{Closure, Function, Value};
 use std::sync::Arc;
 
@@ -27,6 +28,20 @@ impl Argument {
             span,
         }
     }
+}
+
+/// Bounds the plan behind a stream that a library function returned.
+fn measured(mut result: Value, call: &Call) -> Result<Value, Failure> {
+    if let Value::Stream(stream) = &mut result {
+        stream.measure = call.measure().above();
+        if stream.measure.is_too_large() {
+            let message = format!(
+                "more than {HEIGHT_MAX} transformations in a row, or {SIZE_MAX} in all"
+            );
+            return Err(FluxError::check(call.span, message).into());
+        }
+    }
+    Ok(result)
 }
 
 impl Evaluator<'_> {
@@ -112,7 +127,8 @@ impl Evaluator<'_> {
         self.nested(span, |evaluator| match function {
             Function::Builtin(builtin) => {
                 let call = Call::new(builtin, arguments, span)?;
-                (builtin.run)(evaluator, &call)
+                let result = (builtin.run)(evaluator, &call)?;
+                measured(result, &call)
             }
             Function::Closure(closure) => evaluator.call_closure(closure, arguments, span),
         })

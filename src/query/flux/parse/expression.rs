@@ -92,17 +92,46 @@ impl Parser<'_> {
             }
             self.take();
             let right = self.binary(precedence + 1)?;
-            let kind = match operator {
-                Operator::Binary(operator) => ExpressionKind::Binary {
-                    operator,
-                    left: left.into(),
-                    right: right.into(),
-                },
-                Operator::Logical(operator) => join_logical(operator, left, right),
+            left = match operator {
+                Operator::Binary(operator) => {
+                    let (left, right) = (Box::new(left), Box::new(right));
+                    self.node(start, ExpressionKind::Binary { operator, left, right })?
+                }
+                Operator::Logical(operator) => self.logical(operator, left, right)?,
             };
-            left = self.node(start, kind)?;
         }
         Ok(left)
+    }
+
+    /// Chains of one operator become one node, which grows in constant time.
+    fn logical(
+        &self,
+        operator: LogicalOperator,
+        left: Expression,
+        right: Expression,
+    ) -> Result<Expression> {
+        let start = left.span;
+        match left {
+            Expression {
+                kind:
+                    ExpressionKind::Logical {
+                        operator: chained,
+                        mut parts,
+                    },
+                height,
+                ..
+            } if chained == operator => {
+                let height = height.max(right.height.saturating_add(1));
+                parts.push(right);
+                let kind = ExpressionKind::Logical { operator, parts };
+                let span = start.to(self.last);
+                self.bounded(Expression { span, height, kind })
+            }
+            left => {
+                let parts = vec![left, right];
+                self.node(start, ExpressionKind::Logical { operator, parts })
+            }
+        }
     }
 
     fn logical_unary(&mut self) -> Result<Expression> {
@@ -398,22 +427,5 @@ impl Parser<'_> {
             key,
             value,
         })
-    }
-}
-
-/// Chains of one operator become one node.
-fn join_logical(operator: LogicalOperator, left: Expression, right: Expression) -> ExpressionKind {
-    match left.kind {
-        ExpressionKind::Logical {
-            operator: chained,
-            mut parts,
-        } if chained == operator => {
-            parts.push(right);
-            ExpressionKind::Logical { operator, parts }
-        }
-        _ => ExpressionKind::Logical {
-            operator,
-            parts: vec![left, right],
-        },
     }
 }

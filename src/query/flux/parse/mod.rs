@@ -166,7 +166,11 @@ impl<'t> Parser<'t> {
 
     /// Makes a node that spans from `start` to the token taken last.
     fn node(&self, start: Span, kind: ExpressionKind) -> Result<Expression> {
-        let node = Expression::new(start.to(self.last), kind);
+        self.bounded(Expression::new(start.to(self.last), kind))
+    }
+
+    /// Refuses trees that grow too high.
+    fn bounded(&self, node: Expression) -> Result<Expression> {
         if node.height > HEIGHT_MAX {
             return Err(FluxError::parse(
                 node.span,

@@ -5,6 +5,7 @@ use crate::query::flux::ast::Name;
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::Argument;
 use crate::query::flux::span::Span;
+use crate::query::flux::stream::Measure;
 use crate::query::flux::value::{Function, Record, Value};
 use crate::query::plan;
 use std::sync::Arc;
@@ -279,6 +280,23 @@ impl Call {
                 let message = format!("{} must be at least {least}, got {given}", name);
                 FluxError::check(self.span_of(name), message).into()
             })
+    }
+
+    /// Of all streams among the arguments.
+    pub fn measure(&self) -> Measure {
+        let mut measure = Measure::default();
+        for (_, value, _) in &self.arguments {
+            let items = match value {
+                Value::Array(items) => items.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            for item in items {
+                if let Value::Stream(stream) = item {
+                    measure = measure.join(stream.measure);
+                }
+            }
+        }
+        measure
     }
 
     /// The piped stream, bounded.

@@ -86,10 +86,7 @@ pub fn from(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure
         name: bucket.name,
         span: call.span,
     };
-    Ok(Value::Stream(Stream {
-        kind,
-        yielded: false,
-    }))
+    Ok(Value::Stream(Stream::new(kind)))
 }
 
 /// The bucket that the call names by `bucket` or `bucketID`.
@@ -285,8 +282,5 @@ fn yield_stream(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Fai
         span: call.span,
         explicit: true,
     })?;
-    Ok(Value::Stream(Stream {
-        kind: StreamKind::Tables(stream),
-        yielded: true,
-    }))
+    Ok(Value::Stream(Stream { yielded: true, ..Stream::tables(stream) }))
 }
