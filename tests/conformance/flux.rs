@@ -31,6 +31,10 @@ fn every_published_flux_file_is_read() {
             failed.push(format!("{path}: {reason}"));
         }
     }
-    eprintln!("flux files read: {} of {}", files.len() - failed.len(), files.len());
+    eprintln!(
+        "flux files read: {} of {}",
+        files.len() - failed.len(),
+        files.len()
+    );
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

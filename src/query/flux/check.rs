@@ -29,7 +29,12 @@ pub fn check(file: &File, known: &[Name]) -> Vec<FluxError> {
     for import in &file.imports {
         let path = &import.path;
         match (stdlib::package(&path.value), &import.alias) {
-            (None, _) => checker.note(path.span, stdlib::describe_missing(&path.value)),
+            (None, alias) => {
+                checker.note(path.span, stdlib::describe_missing(&path.value));
+                // Its name is not unknown too.
+                let last = path.value.rsplit('/').next().unwrap_or_default().into();
+                checker.define(alias.as_ref().map_or(&last, |alias| &alias.name));
+            }
             (Some(_), Some(alias)) => checker.define(&alias.name),
             (Some(package), None) => checker.define(&package.name.into()),
         }

@@ -28,13 +28,23 @@ impl Measure {
     /// Of a transformation of several streams.
     #[must_use]
     pub const fn join(self, other: Self) -> Self {
-        let height = if self.height > other.height { self.height } else { other.height };
-        Self { height, size: self.size.saturating_add(other.size) }
+        let height = if self.height > other.height {
+            self.height
+        } else {
+            other.height
+        };
+        Self {
+            height,
+            size: self.size.saturating_add(other.size),
+        }
     }
 
     #[must_use]
     pub const fn above(self) -> Self {
-        Self { height: self.height.saturating_add(1), size: self.size.saturating_add(1) }
+        Self {
+            height: self.height.saturating_add(1),
+            size: self.size.saturating_add(1),
+        }
     }
 
     pub const fn is_too_large(self) -> bool {
@@ -56,7 +66,11 @@ pub enum StreamKind {
 impl Stream {
     /// The measure is set by the evaluator.
     pub const fn new(kind: StreamKind) -> Self {
-        Self { kind, yielded: false, measure: Measure { height: 0, size: 0 } }
+        Self {
+            kind,
+            yielded: false,
+            measure: Measure { height: 0, size: 0 },
+        }
     }
 
     pub const fn tables(node: plan::Stream) -> Self {

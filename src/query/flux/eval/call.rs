@@ -35,9 +35,8 @@ fn measured(mut result: Value, call: &Call) -> Result<Value, Failure> {
     if let Value::Stream(stream) = &mut result {
         stream.measure = call.measure().above();
         if stream.measure.is_too_large() {
-            let message = format!(
-                "more than {HEIGHT_MAX} transformations in a row, or {SIZE_MAX} in all"
-            );
+            let message =
+                format!("more than {HEIGHT_MAX} transformations in a row, or {SIZE_MAX} in all");
             return Err(FluxError::check(call.span, message).into());
         }
     }

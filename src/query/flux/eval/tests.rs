@@ -10,8 +10,13 @@ fn value(program: &str) -> Value {
     assert_eq!(parsed.errors, [], "{program}");
     let ctx = context("");
     let mut evaluator = Evaluator::new(&ctx, ctx.now_ns);
-    evaluator.file(&parsed.file).unwrap_or_else(|error| panic!("{program}: {error:?}"));
-    evaluator.lookup(&"x".into(), Evaluator::GLOBAL).unwrap().clone()
+    evaluator
+        .file(&parsed.file)
+        .unwrap_or_else(|error| panic!("{program}: {error:?}"));
+    evaluator
+        .lookup(&"x".into(), Evaluator::GLOBAL)
+        .unwrap()
+        .clone()
 }
 
 fn show(value: &Value) -> String {
@@ -25,10 +30,15 @@ fn show(value: &Value) -> String {
         Value::Time(value) => rfc3339(*value),
         Value::Duration(value) => value.to_string(),
         Value::Array(items) => {
-            format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                items.iter().map(show).collect::<Vec<_>>().join(", ")
+            )
         }
         Value::Record(record) => {
-            let items = record.iter().map(|(name, value)| format!("{name}: {}", show(value)));
+            let items = record
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", show(value)));
             format!("{{{}}}", items.collect::<Vec<_>>().join(", "))
         }
         other => other.type_name().to_owned(),
@@ -46,7 +56,10 @@ fn expressions_have_the_values_the_language_says() {
         ("1 == 1.0", "true"),
         ("\"a\" + \"b\"", "\"ab\""),
         ("\"a\" < \"b\"", "true"),
-        ("\"${1 + 1} ${2.5} ${true} ${1h30m} ${1970-01-01}\"", "\"2 2.5 true 1h30m 1970-01-01T00:00:00Z\""),
+        (
+            "\"${1 + 1} ${2.5} ${true} ${1h30m} ${1970-01-01}\"",
+            "\"2 2.5 true 1h30m 1970-01-01T00:00:00Z\"",
+        ),
         ("if 1 > 2 then \"a\" else \"b\"", "\"b\""),
         ("not true or true", "true"),
         ("\"abc\" =~ /b/ and \"abc\" !~ /z/", "true"),
@@ -77,11 +90,32 @@ fn expressions_have_the_values_the_language_says() {
 
 #[test]
 fn functions_close_over_where_they_were_written() {
-    assert_eq!(show(&value("n = 1 f = (a) => a + n g = (n) => f(a: n) x = g(n: 10)")), "11");
-    assert_eq!(show(&value("add = (a) => (b) => a + b two = add(a: 2) x = two(b: 3)")), "5");
-    assert_eq!(show(&value("f = (g) => g(v: 3) x = f(g: (v) => v * v)")), "9");
-    assert_eq!(show(&value("f = (a, b=a_default) => b\na_default = 7\nx = f(a: 1)")), "7");
-    assert_eq!(show(&value("r = {a: 1, b: 2} x = {r with b: 3, c: r.a}")), "{a: 1, b: 3, c: 1}");
+    assert_eq!(
+        show(&value(
+            "n = 1 f = (a) => a + n g = (n) => f(a: n) x = g(n: 10)"
+        )),
+        "11"
+    );
+    assert_eq!(
+        show(&value(
+            "add = (a) => (b) => a + b two = add(a: 2) x = two(b: 3)"
+        )),
+        "5"
+    );
+    assert_eq!(
+        show(&value("f = (g) => g(v: 3) x = f(g: (v) => v * v)")),
+        "9"
+    );
+    assert_eq!(
+        show(&value(
+            "f = (a, b=a_default) => b\na_default = 7\nx = f(a: 1)"
+        )),
+        "7"
+    );
+    assert_eq!(
+        show(&value("r = {a: 1, b: 2} x = {r with b: 3, c: r.a}")),
+        "{a: 1, b: 3, c: 1}"
+    );
     assert_eq!(show(&value("a = 1 x = {a, b: a}")), "{a: 1, b: 1}");
 }
 
@@ -120,7 +154,10 @@ fn packages_compute_known_values() {
         ("strings.containsStr(v: \"abc\", substr: \"b\")", "true"),
         ("strings.hasPrefix(v: \"abc\", prefix: \"a\")", "true"),
         ("strings.hasSuffix(v: \"abc\", suffix: \"a\")", "false"),
-        ("strings.replaceAll(v: \"aba\", t: \"a\", u: \"x\")", "\"xbx\""),
+        (
+            "strings.replaceAll(v: \"aba\", t: \"a\", u: \"x\")",
+            "\"xbx\"",
+        ),
         ("strings.joinStr(arr: [\"a\", \"b\"], v: \",\")", "\"a,b\""),
         ("strings.split(v: \"a,b\", t: \",\")", "[\"a\", \"b\"]"),
         ("math.abs(x: -1.5)", "1.5"),
@@ -134,6 +171,10 @@ fn packages_compute_known_values() {
         ("regexp.quoteMeta(v: \"a.b\")", "\"a\\\\.b\""),
         ("regexp.matchRegexpString(r: /a+/, v: \"caat\")", "true"),
     ] {
-        assert_eq!(show(&value(&format!("{imports} x = {text}"))), expected, "{text}");
+        assert_eq!(
+            show(&value(&format!("{imports} x = {text}"))),
+            expected,
+            "{text}"
+        );
     }
 }

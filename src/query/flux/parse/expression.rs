@@ -95,7 +95,14 @@ impl Parser<'_> {
             left = match operator {
                 Operator::Binary(operator) => {
                     let (left, right) = (Box::new(left), Box::new(right));
-                    self.node(start, ExpressionKind::Binary { operator, left, right })?
+                    self.node(
+                        start,
+                        ExpressionKind::Binary {
+                            operator,
+                            left,
+                            right,
+                        },
+                    )?
                 }
                 Operator::Logical(operator) => self.logical(operator, left, right)?,
             };

@@ -3,7 +3,7 @@
 use super::universe;
 
 /// Functions of the universe that are not supported yet.
-const UNIVERSE: [&str; 67] = [
+const UNIVERSE: [&str; 66] = [
     "bottom",
     "bytes",
     "chandeMomentumOscillator",
@@ -16,7 +16,6 @@ const UNIVERSE: [&str; 67] = [
     "display",
     "doubleEMA",
     "elapsed",
-    "experimental",
     "exponentialMovingAverage",
     "findColumn",
     "findRecord",
@@ -74,7 +73,13 @@ const UNIVERSE: [&str; 67] = [
 ];
 
 /// Packages that Flux has and this version has not.
-pub const PACKAGES: [&str; 47] = [
+pub const PACKAGES: [&str; 53] = [
+    "internal/gen",
+    "internal/influxql",
+    "internal/promql",
+    "planner",
+    "testing/expect",
+    "types",
     "bitwise",
     "csv",
     "dict",

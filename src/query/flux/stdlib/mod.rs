@@ -102,7 +102,7 @@ pub fn package(path: &str) -> Option<&'static Package> {
 
 /// The message for an import that can't be had.
 pub fn describe_missing(path: &str) -> String {
-    if absent::PACKAGES.contains(&path) {
+    if absent::PACKAGES.contains(&path) || path.starts_with("contrib/") {
         format!("package {path:?} is not supported yet")
     } else {
         format!("invalid import path {path}")

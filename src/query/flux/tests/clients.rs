@@ -73,7 +73,8 @@ fn the_page_sends_the_dashboard_variables_as_an_option() {
             "values": [{ "magnitude": 1, "unit": "h" }]
         }
     });
-    let now = json!({ "type": "CallExpression", "callee": { "type": "Identifier", "name": "now" } });
+    let now =
+        json!({ "type": "CallExpression", "callee": { "type": "Identifier", "name": "now" } });
     let properties = vec![
         property("timeRangeStart", hour),
         property("timeRangeStop", now),
@@ -101,8 +102,10 @@ fn the_page_sends_the_dashboard_variables_as_an_option() {
         |> filter(fn: (r) => r[\"host\"] == \"a\" or r[\"host\"] == \"b\")
         |> aggregateWindow(every: v.windowPeriod, fn: mean, createEmpty: false)
         |> yield(name: \"mean\")";
-    let request =
-        FluxRequest { extern_ast: Some(tree), ..FluxRequest::new(text.to_owned(), dialect()) };
+    let request = FluxRequest {
+        extern_ast: Some(tree),
+        ..FluxRequest::new(text.to_owned(), dialect())
+    };
     let found = answer(&request).unwrap();
     assert!(found.contains("#default,mean,"), "{found}");
 }
@@ -146,8 +149,10 @@ fn parameters_of_the_request_are_a_record() {
         "field": "usage"
     });
     for params in [params.clone(), json!({ "params": params })] {
-        let request =
-            FluxRequest { params: Some(params), ..FluxRequest::new(text.to_owned(), dialect()) };
+        let request = FluxRequest {
+            params: Some(params),
+            ..FluxRequest::new(text.to_owned(), dialect())
+        };
         let found = answer(&request).unwrap();
         assert!(found.contains("\r\n,,0,4\r\n,,0,8\r\n"), "{found}");
     }
@@ -155,7 +160,10 @@ fn parameters_of_the_request_are_a_record() {
         params: Some(json!([1])),
         ..FluxRequest::new(text.to_owned(), dialect())
     };
-    assert_eq!(answer(&request).unwrap_err(), "params must be a JSON object");
+    assert_eq!(
+        answer(&request).unwrap_err(),
+        "params must be a JSON object"
+    );
 }
 
 #[test]
@@ -166,7 +174,10 @@ fn now_comes_from_the_request_and_the_program_may_set_it() {
         ..FluxRequest::new(text.to_owned(), dialect())
     };
     let found = answer(&request).unwrap();
-    assert!(found.contains(",,0,1970-01-03T00:00:00Z,1970-01-03T00:00:01Z\r\n"), "{found}");
+    assert!(
+        found.contains(",,0,1970-01-03T00:00:00Z,1970-01-03T00:00:01Z\r\n"),
+        "{found}"
+    );
     let text = format!("{text} option now = () => 2020-01-01T00:00:00Z");
     let text = text.replace("import \"array\"", "");
     let text = format!(
@@ -179,15 +190,26 @@ fn now_comes_from_the_request_and_the_program_may_set_it() {
 #[test]
 fn wrong_externs_are_refused() {
     for (tree, expected) in [
-        (json!({ "body": [{ "type": "Nope" }] }), "statement of type Nope is not supported"),
-        (json!({ "body": 1 }), "body of a node without type is not a list"),
+        (
+            json!({ "body": [{ "type": "Nope" }] }),
+            "statement of type Nope is not supported",
+        ),
+        (
+            json!({ "body": 1 }),
+            "body of a node without type is not a list",
+        ),
         (
             json!({ "body": [{ "type": "OptionStatement" }] }),
             "OptionStatement has no assignment",
         ),
     ] {
-        let request =
-            FluxRequest { extern_ast: Some(tree), ..FluxRequest::new("x = 1".to_owned(), dialect()) };
-        assert_eq!(answer(&request).unwrap_err(), format!("invalid extern: {expected}"));
+        let request = FluxRequest {
+            extern_ast: Some(tree),
+            ..FluxRequest::new("x = 1".to_owned(), dialect())
+        };
+        assert_eq!(
+            answer(&request).unwrap_err(),
+            format!("invalid extern: {expected}")
+        );
     }
 }

@@ -33,7 +33,10 @@ impl Memory {
             let measurement = key.next().unwrap();
             let mut tags: Vec<_> = key.map(|tag| tag.split_once('=').unwrap()).collect();
             tags.sort_unstable();
-            let fields = memory.series.entry(SeriesKey::new(measurement, tags)).or_default();
+            let fields = memory
+                .series
+                .entry(SeriesKey::new(measurement, tags))
+                .or_default();
             let seconds: f64 = parts[2].parse().unwrap();
             for field in parts[1].split(',') {
                 let (name, value) = field.split_once('=').unwrap();
@@ -57,7 +60,9 @@ fn field_value(text: &str) -> FieldValue {
     match text {
         "true" => FieldValue::Boolean(true),
         "false" => FieldValue::Boolean(false),
-        _ if text.ends_with('i') => FieldValue::Integer(text.trim_end_matches('i').parse().unwrap()),
+        _ if text.ends_with('i') => {
+            FieldValue::Integer(text.trim_end_matches('i').parse().unwrap())
+        }
         _ if text.ends_with('u') => {
             FieldValue::Unsigned(text.trim_end_matches('u').parse().unwrap())
         }
@@ -91,18 +96,31 @@ impl Source for Memory {
         predicate: &SeriesPredicate,
         _: TimeRange,
     ) -> Result<Vec<SeriesInfo>, SourceError> {
-        let found = self.series.iter().enumerate().map(|(index, (key, fields))| {
-            let (measurement, tags) = key.parts();
-            let fields = fields.iter().enumerate().filter_map(|(at, (name, points))| {
-                predicate.matches(measurement, &tags, name).then(|| FieldInfo {
-                    id: FieldId(at as u32),
-                    name: name.as_str().into(),
-                    field_type: points[0].1.field_type(),
-                })
+        let found = self
+            .series
+            .iter()
+            .enumerate()
+            .map(|(index, (key, fields))| {
+                let (measurement, tags) = key.parts();
+                let fields = fields
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(at, (name, points))| {
+                        predicate
+                            .matches(measurement, &tags, name)
+                            .then(|| FieldInfo {
+                                id: FieldId(at as u32),
+                                name: name.as_str().into(),
+                                field_type: points[0].1.field_type(),
+                            })
+                    });
+                let fields = fields.collect();
+                SeriesInfo {
+                    id: SeriesId(index as u32),
+                    key: key.clone(),
+                    fields,
+                }
             });
-            let fields = fields.collect();
-            SeriesInfo { id: SeriesId(index as u32), key: key.clone(), fields }
-        });
         Ok(found.filter(|series| !series.fields.is_empty()).collect())
     }
 
@@ -114,8 +132,10 @@ impl Source for Memory {
         range: TimeRange,
     ) -> Result<Points, SourceError> {
         let points = self.points(series, field).iter();
-        let mut points: Vec<Point> =
-            points.filter(|(time, _)| range.contains(*time)).cloned().collect();
+        let mut points: Vec<Point> = points
+            .filter(|(time, _)| range.contains(*time))
+            .cloned()
+            .collect();
         points.sort_by_key(|(time, _)| *time);
         Ok(Points {
             times: points.iter().map(|(time, _)| *time).collect(),
@@ -156,8 +176,13 @@ fn stats(window: usize, points: &Points) -> WindowStats {
         Number::None => 0.0,
     };
     let count = points.times.len();
-    let smallest = (0..count).min_by(|a, b| size(*a).total_cmp(&size(*b))).unwrap();
-    let largest = (0..count).rev().max_by(|a, b| size(*a).total_cmp(&size(*b))).unwrap();
+    let smallest = (0..count)
+        .min_by(|a, b| size(*a).total_cmp(&size(*b)))
+        .unwrap();
+    let largest = (0..count)
+        .rev()
+        .max_by(|a, b| size(*a).total_cmp(&size(*b)))
+        .unwrap();
     let sum = match &points.values {
         Values::Float(values) => Number::Float(values.iter().sum()),
         Values::Integer(values) => Number::Integer(values.iter().sum()),

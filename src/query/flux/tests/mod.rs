@@ -20,7 +20,10 @@ pub const POINTS: &str = "
 
 fn dialect() -> Dialect {
     let annotations = vec![Annotation::Datatype, Annotation::Group, Annotation::Default];
-    Dialect { annotations, ..Dialect::default() }
+    Dialect {
+        annotations,
+        ..Dialect::default()
+    }
 }
 
 /// Answer of a request over [`POINTS`].
@@ -34,14 +37,17 @@ fn answer(request: &FluxRequest) -> Result<String, String> {
 /// The fully annotated answer with plain line ends.
 fn csv(text: &str) -> String {
     let request = FluxRequest::new(text.to_owned(), dialect());
-    answer(&request).unwrap_or_else(|error| panic!("{text}: {error}")).replace("\r\n", "\n")
+    answer(&request)
+        .unwrap_or_else(|error| panic!("{text}: {error}"))
+        .replace("\r\n", "\n")
 }
 
 /// The rows of an answer without annotations and headers.
 fn rows(text: &str) -> Vec<String> {
     let answer = csv(text);
     let rows = answer.lines().filter(|line| line.starts_with(",,"));
-    rows.map(|row| row.trim_start_matches(",,").to_owned()).collect()
+    rows.map(|row| row.trim_start_matches(",,").to_owned())
+        .collect()
 }
 
 fn failure(text: &str) -> String {

@@ -70,7 +70,9 @@ fn windows_are_aggregated_with_empty_ones_or_without() {
         |> filter(fn: (r) => r._field == \"usage\" and r.host == \"b\")";
     let keep = "|> keep(columns: [\"_time\", \"_value\"])";
     assert_eq!(
-        rows(&format!("{range} |> aggregateWindow(every: 1m, fn: mean) {keep}")),
+        rows(&format!(
+            "{range} |> aggregateWindow(every: 1m, fn: mean) {keep}"
+        )),
         [
             "0,1970-01-01T00:01:00Z,8",
             "0,1970-01-01T00:02:00Z,16",
@@ -90,7 +92,9 @@ fn windows_are_aggregated_with_empty_ones_or_without() {
         ["0,1970-01-01T00:02:00Z,24"]
     );
     assert_eq!(
-        rows(&format!("{range} |> window(every: 1m) |> count() |> keep(columns: [\"_start\", \"_value\"])")),
+        rows(&format!(
+            "{range} |> window(every: 1m) |> count() |> keep(columns: [\"_start\", \"_value\"])"
+        )),
         ["0,1970-01-01T00:00:00Z,1", "1,1970-01-01T00:01:00Z,1"]
     );
 }
@@ -98,7 +102,9 @@ fn windows_are_aggregated_with_empty_ones_or_without() {
 #[test]
 fn rows_are_mapped_by_functions_of_the_program() {
     assert_eq!(
-        cpu("|> map(fn: (r) => ({v: r._value * 2.0 + 1.0, name: \"${r.host}-${r._value}\"})) |> limit(n: 1)"),
+        cpu(
+            "|> map(fn: (r) => ({v: r._value * 2.0 + 1.0, name: \"${r.host}-${r._value}\"})) |> limit(n: 1)"
+        ),
         ["0,a-1,3"]
     );
     let helpers = "
@@ -111,7 +117,10 @@ fn rows_are_mapped_by_functions_of_the_program() {
         "{helpers} {CPU} |> group() |> map(fn: (r) => ({{r with _value: double(v: r._value), l: label(r: r)}}))
          |> keep(columns: [\"_value\", \"l\"])"
     ));
-    assert_eq!(found, ["0,2,small", "0,4,small", "0,8,a!", "0,16,b!", "0,32,b!"]);
+    assert_eq!(
+        found,
+        ["0,2,small", "0,4,small", "0,8,a!", "0,16,b!", "0,32,b!"]
+    );
     let found = cpu(
         "|> group() |> map(fn: (r) => if r.host == \"a\" then {x: 1, y: r._value} else {x: 2, y: 0.0})",
     );
@@ -128,16 +137,28 @@ fn filters_fold_what_is_known_into_one_expression() {
          |> keep(columns: [\"_value\"])"
     ));
     assert_eq!(found, ["0,2", "0,4"]);
-    assert_eq!(cpu("|> filter(fn: (r) => r.host =~ /^b$/ or false)").len(), 2);
+    assert_eq!(
+        cpu("|> filter(fn: (r) => r.host =~ /^b$/ or false)").len(),
+        2
+    );
     assert_eq!(cpu("|> filter(fn: (r) => r.host !~ /b/ and true)").len(), 3);
     assert_eq!(cpu("|> filter(fn: (r) => not exists r.missing)").len(), 5);
     assert_eq!(cpu("|> filter(fn: (r) => exists r.missing)").len(), 0);
     assert_eq!(cpu("|> filter(fn: (r) => false)").len(), 0);
-    assert_eq!(cpu("|> filter(fn: (r) => r._time >= 1970-01-01T00:01:30Z)").len(), 2);
-    assert_eq!(cpu("|> filter(fn: (r) => r[\"host\"] == \"a\" and r._value / 2.0 < 1.5)").len(), 2);
+    assert_eq!(
+        cpu("|> filter(fn: (r) => r._time >= 1970-01-01T00:01:30Z)").len(),
+        2
+    );
+    assert_eq!(
+        cpu("|> filter(fn: (r) => r[\"host\"] == \"a\" and r._value / 2.0 < 1.5)").len(),
+        2
+    );
     let column = "host";
     assert_eq!(
-        rows(&format!("c = \"{column}\" {CPU} |> filter(fn: (r) => r[c] == \"a\")")).len(),
+        rows(&format!(
+            "c = \"{column}\" {CPU} |> filter(fn: (r) => r[c] == \"a\")"
+        ))
+        .len(),
         3
     );
 }
@@ -146,31 +167,49 @@ fn filters_fold_what_is_known_into_one_expression() {
 fn tables_are_grouped_sorted_cut_and_renamed() {
     let value = "|> keep(columns: [\"_value\"])";
     assert_eq!(
-        cpu(&format!("|> group() |> sort(desc: true) |> limit(n: 2, offset: 1) {value}")),
+        cpu(&format!(
+            "|> group() |> sort(desc: true) |> limit(n: 2, offset: 1) {value}"
+        )),
         ["0,8", "0,4"]
     );
-    assert_eq!(cpu(&format!("|> group() |> top(n: 2) {value}")), ["0,16", "0,8"]);
+    assert_eq!(
+        cpu(&format!("|> group() |> top(n: 2) {value}")),
+        ["0,16", "0,8"]
+    );
     assert_eq!(cpu(&format!("|> group() |> bottom(n: 1) {value}")), ["0,1"]);
-    assert_eq!(cpu(&format!("|> group() |> sort() |> tail(n: 2) {value}")), ["0,8", "0,16"]);
+    assert_eq!(
+        cpu(&format!("|> group() |> sort() |> tail(n: 2) {value}")),
+        ["0,8", "0,16"]
+    );
     assert_eq!(
         cpu("|> group(columns: [\"host\"]) |> sum()"),
         ["0,a,7", "1,b,24"]
     );
     assert_eq!(
-        cpu("|> group(columns: [\"_start\", \"_stop\", \"_time\", \"_value\"], mode: \"except\") |> count() |> group() |> sum() "),
+        cpu(
+            "|> group(columns: [\"_start\", \"_stop\", \"_time\", \"_value\"], mode: \"except\") |> count() |> group() |> sum() "
+        ),
         ["0,5"]
     );
     let renamed = csv(&format!(
         "{CPU} |> rename(columns: {{host: \"server\"}}) |> drop(columns: [\"_start\", \"_stop\"]) |> limit(n: 1)"
     ));
-    assert!(renamed.contains(",result,table,_time,_value,_field,_measurement,server\n"), "{renamed}");
-    assert_eq!(cpu("|> group() |> distinct(column: \"host\")"), ["0,a", "0,b"]);
+    assert!(
+        renamed.contains(",result,table,_time,_value,_field,_measurement,server\n"),
+        "{renamed}"
+    );
+    assert_eq!(
+        cpu("|> group() |> distinct(column: \"host\")"),
+        ["0,a", "0,b"]
+    );
     assert_eq!(
         cpu("|> group() |> unique(column: \"host\") |> keep(columns: [\"host\", \"_value\"])"),
         ["0,1,a", "0,8,b"]
     );
     assert_eq!(
-        cpu("|> set(key: \"host\", value: \"z\") |> duplicate(column: \"_value\", as: \"copy\") |> keep(columns: [\"host\", \"copy\"]) |> limit(n: 1)"),
+        cpu(
+            "|> set(key: \"host\", value: \"z\") |> duplicate(column: \"_value\", as: \"copy\") |> keep(columns: [\"host\", \"copy\"]) |> limit(n: 1)"
+        ),
         ["0,z,1"]
     );
 }
@@ -192,7 +231,11 @@ fn fields_become_columns() {
     );
     assert_eq!(
         by_schema,
-        ["0,1970-01-01T00:00:00Z,11", "0,1970-01-01T00:01:00Z,22", "0,1970-01-01T00:02:00Z,"]
+        [
+            "0,1970-01-01T00:00:00Z,11",
+            "0,1970-01-01T00:01:00Z,22",
+            "0,1970-01-01T00:02:00Z,"
+        ]
     );
 }
 
@@ -202,9 +245,17 @@ fn several_results_have_names() {
         "data = {CPU}
          data |> count() |> yield(name: \"counts\") |> sum() |> yield(name: \"sums\")"
     ));
-    assert!(found.contains("#default,counts,") && found.contains("#default,sums,"), "{found}");
-    let found = csv(&format!("a = {CPU} |> count() |> yield(name: \"in\")\n{CPU} |> last()"));
-    assert!(found.contains("#default,in,") && found.contains("#default,_result,"), "{found}");
+    assert!(
+        found.contains("#default,counts,") && found.contains("#default,sums,"),
+        "{found}"
+    );
+    let found = csv(&format!(
+        "a = {CPU} |> count() |> yield(name: \"in\")\n{CPU} |> last()"
+    ));
+    assert!(
+        found.contains("#default,in,") && found.contains("#default,_result,"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -230,25 +281,50 @@ fn unions_fills_and_literal_tables_work() {
 #[test]
 fn schema_is_answered() {
     let ask = |question: &str| {
-        let found = rows(&format!("import \"influxdata/influxdb/schema\" schema.{question}"));
-        found.iter().map(|row| row.trim_start_matches("0,").to_owned()).collect::<Vec<_>>().join(" ")
+        let found = rows(&format!(
+            "import \"influxdata/influxdb/schema\" schema.{question}"
+        ));
+        found
+            .iter()
+            .map(|row| row.trim_start_matches("0,").to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(ask("measurements(bucket: \"b\")"), "cpu mem");
     assert_eq!(ask("fieldKeys(bucket: \"b\")"), "free temp usage");
-    assert_eq!(ask("measurementFieldKeys(bucket: \"b\", measurement: \"mem\")"), "free");
+    assert_eq!(
+        ask("measurementFieldKeys(bucket: \"b\", measurement: \"mem\")"),
+        "free"
+    );
     assert_eq!(ask("tagValues(bucket: \"b\", tag: \"host\")"), "a b");
     assert_eq!(
-        ask("tagValues(bucket: \"b\", tag: \"host\", predicate: (r) => r._measurement == \"mem\", start: -1d)"),
+        ask(
+            "tagValues(bucket: \"b\", tag: \"host\", predicate: (r) => r._measurement == \"mem\", start: -1d)"
+        ),
         "a"
     );
-    assert_eq!(ask("tagValues(bucket: \"b\", tag: \"_field\", predicate: (r) => r.host == \"b\")"), "usage");
-    assert_eq!(ask("tagValues(bucket: \"b\", tag: \"_measurement\", predicate: (r) => true)"), "cpu mem");
-    assert_eq!(ask("measurementTagValues(bucket: \"b\", measurement: \"mem\", tag: \"kind\")"), "x");
+    assert_eq!(
+        ask("tagValues(bucket: \"b\", tag: \"_field\", predicate: (r) => r.host == \"b\")"),
+        "usage"
+    );
+    assert_eq!(
+        ask("tagValues(bucket: \"b\", tag: \"_measurement\", predicate: (r) => true)"),
+        "cpu mem"
+    );
+    assert_eq!(
+        ask("measurementTagValues(bucket: \"b\", measurement: \"mem\", tag: \"kind\")"),
+        "x"
+    );
     assert!(ask("measurementTagKeys(bucket: \"b\", measurement: \"mem\")").ends_with("host kind"));
-    assert!(ask("tagKeys(bucket: \"b\", predicate: (r) => r._measurement == \"cpu\")").ends_with("host"));
+    assert!(
+        ask("tagKeys(bucket: \"b\", predicate: (r) => r._measurement == \"cpu\")")
+            .ends_with("host")
+    );
     // A predicate on values reads points.
     assert_eq!(
-        ask("tagValues(bucket: \"b\", tag: \"host\", predicate: (r) => r._field == \"usage\" and r._value > 5.0)"),
+        ask(
+            "tagValues(bucket: \"b\", tag: \"host\", predicate: (r) => r._field == \"usage\" and r._value > 5.0)"
+        ),
         "b"
     );
 }
@@ -264,13 +340,22 @@ fn buckets_are_listed() {
          ,,0,b,000000000000000b,000000000000000a,,0\n\
          \n"
     );
-    assert_eq!(rows("import \"influxdata/influxdb\" influxdb.buckets()").len(), 1);
-    assert_eq!(rows("from(bucketID: \"000000000000000b\") |> range(start: 0) |> limit(n: 1)").len(), 4);
+    assert_eq!(
+        rows("import \"influxdata/influxdb\" influxdb.buckets()").len(),
+        1
+    );
+    assert_eq!(
+        rows("from(bucketID: \"000000000000000b\") |> range(start: 0) |> limit(n: 1)").len(),
+        4
+    );
 }
 
 #[test]
 fn a_result_without_tables_is_one_empty_line() {
-    assert_eq!(csv(&format!("{CPU} |> filter(fn: (r) => r.host == \"none\")")), "\n");
+    assert_eq!(
+        csv(&format!("{CPU} |> filter(fn: (r) => r.host == \"none\")")),
+        "\n"
+    );
 }
 
 #[test]
@@ -297,14 +382,29 @@ fn a_failure_after_output_began_ends_the_output() {
     assert!(found.starts_with("#datatype,string,long"), "{found}");
     let tail = "\n#datatype,string,string\n#group,true,true\n#default,,\n,error,reference\n,";
     assert!(found.contains(tail), "{found}");
-    assert!(found.lines().last().unwrap().contains("unsupported binary expression"), "{found}");
+    assert!(
+        found
+            .lines()
+            .last()
+            .unwrap()
+            .contains("unsupported binary expression"),
+        "{found}"
+    );
     // Before any output it is an answer of its own.
-    assert!(failure(&format!("{CPU} |> map(fn: (r) => ({{x: r.host * 2}}))")).contains("type error"));
+    assert!(
+        failure(&format!("{CPU} |> map(fn: (r) => ({{x: r.host * 2}}))")).contains("type error")
+    );
 }
 
 #[test]
 fn the_dialect_is_obeyed() {
-    let request = FluxRequest::new(format!("{CPU} |> count()"), crate::encode::annotated_csv::Dialect::default());
+    let request = FluxRequest::new(
+        format!("{CPU} |> count()"),
+        crate::encode::annotated_csv::Dialect::default(),
+    );
     let found = answer(&request).unwrap();
-    assert!(found.starts_with(",result,table,") && found.contains("\r\n,_result,0,"), "{found}");
+    assert!(
+        found.starts_with(",result,table,") && found.contains("\r\n,_result,0,"),
+        "{found}"
+    );
 }

@@ -16,7 +16,10 @@ fn nodes_have_the_shapes_that_clients_know() {
     let parsed = parse::parse("x = from(bucket: \"b\")");
     let tree = write_package(&parsed.file, "x = from(bucket: \"b\")");
     let file = &tree["files"][0];
-    assert_eq!((&tree["type"], &tree["package"]), (&json!("Package"), &json!("main")));
+    assert_eq!(
+        (&tree["type"], &tree["package"]),
+        (&json!("Package"), &json!("main"))
+    );
     let statement = &file["body"][0];
     assert_eq!(statement["type"], "VariableAssignment");
     assert_eq!(statement["id"]["name"], "x");

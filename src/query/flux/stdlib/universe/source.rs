@@ -282,5 +282,8 @@ fn yield_stream(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Fai
         span: call.span,
         explicit: true,
     })?;
-    Ok(Value::Stream(Stream { yielded: true, ..Stream::tables(stream) }))
+    Ok(Value::Stream(Stream {
+        yielded: true,
+        ..Stream::tables(stream)
+    }))
 }
