@@ -91,12 +91,17 @@ async fn serve(
     let handle = server.handle();
     let recovering = Arc::clone(ingest);
     let greeting = config.dev.then(|| dev::greeting(config, address));
+    let scheme = if config.http.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     // /health is answered meanwhile.
     let recovery = actix_web::rt::task::spawn_blocking(move || recovering.recover_and_run());
     actix_web::rt::spawn(async move {
         match recovery.await {
             Ok(Ok(())) => {
-                log::info!("listening on {address}");
+                log::info!("listening on {scheme}://{address}");
                 notify::ready();
                 if let Some(greeting) = greeting {
                     show(&greeting);
@@ -188,6 +193,7 @@ fn ingest_options(config: &Config) -> IngestOptions {
 fn http_limits(config: &Config) -> HttpLimits {
     HttpLimits {
         max_body_bytes: config.http.max_body_bytes,
+        read_timeout: config.http.read_timeout,
         query_timeout: config.query.timeout,
         query_max_memory_bytes: config.query.max_memory_bytes,
         query_max_concurrent: config.query.max_concurrent,

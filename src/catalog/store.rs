@@ -320,9 +320,9 @@ impl Catalog {
         tokens
             .iter()
             .for_each(|token| state.remove_authorization(*token));
-        members
-            .iter()
-            .for_each(|member| drop(state.members.remove(member)));
+        for member in &members {
+            state.members.remove(member);
+        }
         drop(state);
         buckets
             .into_iter()
@@ -552,9 +552,9 @@ impl Catalog {
         tokens
             .iter()
             .for_each(|token| state.remove_authorization(*token));
-        members
-            .iter()
-            .for_each(|member| drop(state.members.remove(member)));
+        for member in &members {
+            state.members.remove(member);
+        }
         drop(state);
         self.sessions.close_all_of(id);
         Ok(())

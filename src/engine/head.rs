@@ -227,7 +227,11 @@ impl HeadSeries {
         match self.cut_time {
             Some(cut) if rows.times.iter().any(|time| *time <= cut) => {
                 for (row, &time) in rows.times.iter().enumerate() {
-                    let run = if time <= cut { &mut self.late } else { &mut self.recent };
+                    let run = if time <= cut {
+                        &mut self.late
+                    } else {
+                        &mut self.recent
+                    };
                     push_row(run, rows, row, time);
                 }
             }

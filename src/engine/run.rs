@@ -325,7 +325,9 @@ pub fn text_at(strings: &[u8], packed: u64) -> &str {
 }
 
 fn pick<T: Copy>(from: &[T], rows: &[u32]) -> Vec<T> {
-    rows.iter().filter_map(|&row| from.get(row as usize).copied()).collect()
+    rows.iter()
+        .filter_map(|&row| from.get(row as usize).copied())
+        .collect()
 }
 
 /// New content in the old room.

@@ -120,13 +120,7 @@ impl Scanner {
                 for chunk in &points.chunks {
                     push_chunk(chunk, field, range, &mut segments)?;
                 }
-                push_run(
-                    &points.recent,
-                    field,
-                    range,
-                    (generation, 0),
-                    &mut segments,
-                );
+                push_run(&points.recent, field, range, (generation, 0), &mut segments);
                 push_run(&points.late, field, range, (generation, 1), &mut segments);
             }
         }

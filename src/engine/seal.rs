@@ -90,7 +90,13 @@ fn put_series(
     // The late run is encoded after the recent one: its rows win.
     for run in [&points.recent, &points.late] {
         let rows = run.sorted_rows();
-        chunk::encode_rows(run, &rows, shard_ns, || frozen.next_generation(), &mut tails);
+        chunk::encode_rows(
+            run,
+            &rows,
+            shard_ns,
+            || frozen.next_generation(),
+            &mut tails,
+        );
     }
     let mut blocks = 0;
     for chunk in points.chunks.iter().map(|chunk| &**chunk).chain(&tails) {

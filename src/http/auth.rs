@@ -27,10 +27,16 @@ pub struct Identity {
 
 impl Identity {
     fn of_token(authorization: Authorization) -> Self {
+        let active = authorization.status == Status::Active;
+        let permissions = if active {
+            authorization.permissions
+        } else {
+            Vec::new()
+        };
         Self {
-            permissions: Arc::new(authorization.permissions),
+            permissions: Arc::new(permissions),
             user: authorization.user,
-            active: authorization.status == Status::Active,
+            active,
         }
     }
 

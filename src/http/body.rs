@@ -1,5 +1,6 @@
 //! Request bodies: read into one buffer, inflated when compressed, never larger than allowed.
 
+use super::auth::state_of;
 use super::error::ApiError;
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_ENCODING;
@@ -11,20 +12,34 @@ use std::io::Read;
 /// A first buffer for a body of unknown length.
 const FIRST_BYTES: usize = 64 << 10;
 
-/// The whole body as it came, at most `max_bytes`.
+/// The whole body as it came, at most `max_bytes`. A client that stops sending is not waited for longer
+/// than `[http] read-timeout`.
 pub async fn read(
+    request: &HttpRequest,
     mut payload: Payload,
-    length: usize,
     max_bytes: usize,
 ) -> Result<Bytes, ApiError> {
+    let patience = state_of(request)?.limits.read_timeout;
+    let length = content_length(request);
     if length > max_bytes {
         return Err(ApiError::too_large(max_bytes));
     }
     let mut first: Option<Bytes> = None;
     let mut body: Vec<u8> = Vec::new();
-    while let Some(piece) = payload.next().await {
-        let piece =
-            piece.map_err(|error| ApiError::invalid(format!("unable to read data: {error}")))?;
+    loop {
+        let piece = match tokio::time::timeout(patience, payload.next()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(piece))) => piece,
+            Ok(Some(Err(error))) => {
+                return Err(ApiError::invalid(format!("unable to read data: {error}")));
+            }
+            Err(_) => {
+                return Err(ApiError::timed_out(format!(
+                    "unable to read data: nothing came for {} s ([http] read-timeout)",
+                    patience.as_secs_f64()
+                )));
+            }
+        };
         if body.len() + first.as_ref().map_or(0, Bytes::len) + piece.len() > max_bytes {
             return Err(ApiError::too_large(max_bytes));
         }
@@ -49,7 +64,7 @@ pub async fn read_write_body(
     payload: Payload,
     max_bytes: usize,
 ) -> Result<Bytes, ApiError> {
-    let body = read(payload, content_length(request), max_bytes).await?;
+    let body = read(request, payload, max_bytes).await?;
     let encoding = request
         .headers()
         .get(CONTENT_ENCODING)
@@ -67,7 +82,7 @@ pub async fn read_write_body(
 /// Smaller bodies are inflated where they came in.
 const INFLATE_INLINE_BYTES: usize = 256 << 10;
 
-pub fn content_length(request: &HttpRequest) -> usize {
+fn content_length(request: &HttpRequest) -> usize {
     let length = request
         .headers()
         .get(actix_web::http::header::CONTENT_LENGTH);

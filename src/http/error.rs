@@ -102,6 +102,10 @@ impl ApiError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error", message)
     }
 
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "invalid", message)
+    }
+
     #[must_use]
     pub fn with(mut self, key: &'static str, value: Value) -> Self {
         self.details.push((key, value));

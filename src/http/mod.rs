@@ -40,6 +40,8 @@ pub const BUILD: &str = "OSS";
 pub struct HttpLimits {
     /// Of a write's body, inflated.
     pub max_body_bytes: usize,
+    /// Longest wait for the next piece of a body.
+    pub read_timeout: Duration,
     pub query_timeout: Duration,
     pub query_max_memory_bytes: usize,
     pub query_max_concurrent: usize,

@@ -55,7 +55,7 @@ pub async fn query(
                 .map_or("", |(_, text)| text),
         )
     })?;
-    let body = body::read(payload, body::content_length(&request), QUERY_BYTES_MAX).await?;
+    let body = body::read(&request, payload, QUERY_BYTES_MAX).await?;
     let raw = request
         .headers()
         .get(CONTENT_TYPE)
@@ -129,7 +129,7 @@ pub async fn analyze(
     request: HttpRequest,
     _identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload, body::content_length(&request), QUERY_BYTES_MAX).await?;
+    let body = body::read(&request, payload, QUERY_BYTES_MAX).await?;
     let body: TextBody = parse_json(&body, "failed to decode request body")?;
     let errors: Vec<Value> = flux::analyze(&body.query)
         .into_iter()
@@ -149,7 +149,7 @@ pub async fn ast(
     request: HttpRequest,
     _identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload, body::content_length(&request), QUERY_BYTES_MAX).await?;
+    let body = body::read(&request, payload, QUERY_BYTES_MAX).await?;
     let body: TextBody = parse_json(&body, "failed to decode request body")?;
     let ast = flux::ast_json(&body.query)
         .map_err(|error| ApiError::invalid(format!("invalid AST: {error}")))?;

@@ -83,7 +83,7 @@ pub async fn set_own_password(
 ) -> Result<HttpResponse, ApiError> {
     let wrong = || ApiError::forbidden("your username or password is incorrect");
     let user = basic_user(&state, &request).await?.ok_or_else(wrong)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: PasswordBody = parse_json(&body, "invalid json structure")?;
     store_password(&state, user.id, body.password).await
 }

@@ -35,7 +35,7 @@ pub async fn setup(
     payload: Payload,
     state: Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: SetupBody = parse_json(&body, "invalid json structure")?;
     let seconds = body
         .retention_period_seconds

@@ -76,7 +76,7 @@ async fn query_inner(
     state: &Data<AppState>,
     params: &mut Params,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload, body::content_length(request), QUERY_BYTES_MAX).await?;
+    let body = body::read(request, payload, QUERY_BYTES_MAX).await?;
     let content_type = header(request, CONTENT_TYPE);
     let mut raw = None;
     if content_type.starts_with("application/vnd.influxql") {

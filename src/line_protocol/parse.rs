@@ -160,7 +160,9 @@ impl Parser {
             values_at,
             time,
         });
-        if run.out.rows.len() % 1024 == 0 && self.memory_bytes(run) > run.options.batch_max_bytes {
+        if run.out.rows.len().is_multiple_of(1024)
+            && self.memory_bytes(run) > run.options.batch_max_bytes
+        {
             return Err(Reason::BatchTooLarge(run.options.batch_max_bytes));
         }
         Ok(end)
@@ -188,7 +190,11 @@ impl Parser {
             return Ok((guess, end));
         }
         let end = series::end_of_series(run.body, at);
-        let raw = run.body.get(at..end).unwrap_or_default();
+        let mut raw = run.body.get(at..end).unwrap_or_default();
+        if ends_line(run.body, end) {
+            // The CR of a CRLF line without fields is not part of the series.
+            raw = raw.strip_suffix(b"\r").unwrap_or(raw);
+        }
         let found = self.spelling_of(raw)?;
         if let Some(previous) = self.spellings.get_mut(run.previous as usize) {
             previous.next = found;
@@ -208,8 +214,7 @@ impl Parser {
         if let Some(found) = self.by_raw.find(raw_hash, same) {
             return Ok(*found);
         }
-        // A line break at the end of a CRLF line without fields is not part of the series.
-        let key = series::parse_series(raw.strip_suffix(b"\r").unwrap_or(raw))?;
+        let key = series::parse_series(raw)?;
         let hash = SeriesKey::hash64(key.as_bytes());
         let at = u32::try_from(self.spellings.len()).unwrap_or(NONE);
         self.cache_bytes += raw.len() + key.as_bytes().len() + 160;

@@ -16,10 +16,13 @@ pub enum MetaOp {
     Delete(Vec<u8>),
 }
 
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 pub trait MetaStore: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, MetaError>;
     /// All pairs whose key starts with `prefix`, in key order.
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, MetaError>;
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Pair>, MetaError>;
     /// All or nothing, and on disk when it returns.
     fn commit(&self, ops: Vec<MetaOp>) -> Result<(), MetaError>;
 }
@@ -33,7 +36,7 @@ impl MetaStore for MemoryMetaStore {
         Ok(self.0.lock().get(key).cloned())
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, MetaError> {
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Pair>, MetaError> {
         let map = self.0.lock();
         let from = map.range(prefix.to_vec()..);
         Ok(from

@@ -3,7 +3,7 @@
 use super::error::StorageError;
 use super::families::{self, Family};
 use super::keys;
-use super::meta_store::{MetaError, MetaOp, MetaStore};
+use super::meta_store::{MetaError, MetaOp, MetaStore, Pair};
 use super::postings;
 use parking_lot::Mutex;
 use rocksdb::{
@@ -338,7 +338,7 @@ impl MetaStore for Store {
         Self::get(self, families::META, &keys::meta_catalog(key)).map_err(|error| meta(&error))
     }
 
-    fn scan(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, MetaError> {
+    fn scan(&self, prefix: &[u8]) -> Result<Vec<Pair>, MetaError> {
         let prefix = keys::meta_catalog(prefix);
         let mut pairs = Vec::new();
         Self::scan(

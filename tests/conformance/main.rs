@@ -6,5 +6,30 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
-    reason = "a test fails by panicking"
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and the counts are its report"
 )]
+
+mod line_protocol;
+
+use std::path::{Path, PathBuf};
+
+/// Where the cases are: beside the checkout unless the environment says otherwise.
+fn directory() -> PathBuf {
+    std::env::var_os("CONFORMANCE_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"),
+        PathBuf::from,
+    )
+}
+
+/// The cases of one file; `None`, said plainly, when they are not there.
+fn cases(name: &str) -> Option<serde_json::Value> {
+    let path = directory().join(name);
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("the cases are JSON")),
+        Err(error) => {
+            println!("skipped: no cases at {}: {error}", path.display());
+            None
+        }
+    }
+}

@@ -87,7 +87,7 @@ pub async fn create(
     state: Data<AppState>,
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: AuthorizationBody = parse_json(&body, "invalid json structure")?;
     let permissions = body.permissions.unwrap_or_default();
     if permissions.is_empty() {
@@ -178,7 +178,7 @@ pub async fn update(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     let found = visible(&state, &identity, &id, Action::Write)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: AuthorizationBody = parse_json(&body, "invalid json structure")?;
     let description = body.description.as_deref();
     let updated = state

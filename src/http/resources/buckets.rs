@@ -109,7 +109,7 @@ pub async fn create(
     state: Data<AppState>,
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: BucketBody = parse_json(&body, "failed to unmarshal json")?;
     let org = match body.org_id.as_deref().filter(|id| !id.is_empty()) {
         Some(id) => parse_id(id)?,
@@ -165,7 +165,7 @@ pub async fn update(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     let bucket = visible(&state, &identity, &id, Action::Write)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: BucketBody = parse_json(&body, "failed to unmarshal json")?;
     let (retention_seconds, shard_seconds) = retention(&body)?;
     let change = BucketChange {

@@ -68,7 +68,7 @@ pub async fn create(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     identity.must(Action::Write, "orgs", None, None)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: OrgBody = parse_json(&body, "failed to unmarshal json")?;
     let name = body.name.unwrap_or_default();
     let description = body.description.unwrap_or_default();
@@ -109,7 +109,7 @@ pub async fn update(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     let org = visible(&state, &identity, &id, Action::Write)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: OrgBody = parse_json(&body, "failed to unmarshal json")?;
     let (name, description) = (body.name.as_deref(), body.description.as_deref());
     let org = state.catalog.update_org(org.id, name, description)?;
@@ -129,7 +129,7 @@ pub async fn delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn people(
+fn people(
     id: &str,
     state: &AppState,
     identity: &Identity,
@@ -159,7 +159,7 @@ pub async fn members(
     state: Data<AppState>,
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
-    people(&id, &state, &identity, false).await
+    people(&id, &state, &identity, false)
 }
 
 pub async fn owners(
@@ -167,5 +167,5 @@ pub async fn owners(
     state: Data<AppState>,
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
-    people(&id, &state, &identity, true).await
+    people(&id, &state, &identity, true)
 }

@@ -53,7 +53,7 @@ pub async fn create(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     identity.must(Action::Write, "users", None, None)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: UserBody = parse_json(&body, "invalid json structure")?;
     let status = body.status.unwrap_or(Status::Active);
     let user = state
@@ -93,7 +93,7 @@ pub async fn update(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     let user = visible(&state, &identity, &id, Action::Write)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: UserBody = parse_json(&body, "invalid json structure")?;
     let user = state
         .catalog
@@ -121,7 +121,7 @@ pub async fn set_password(
 ) -> Result<HttpResponse, ApiError> {
     let id: Id = parse_id(&id)?;
     identity.must(Action::Write, "users", Some(id), None)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: PasswordBody = parse_json(&body, "invalid json structure")?;
     store_password(&state, id, body.password).await
 }
@@ -139,7 +139,7 @@ pub async fn change_password(
         .await?
         .filter(|user| user.id == id);
     let user = user.ok_or_else(wrong)?;
-    let body = body::read(payload, body::content_length(&request), JSON_BYTES_MAX).await?;
+    let body = body::read(&request, payload, JSON_BYTES_MAX).await?;
     let body: PasswordBody = parse_json(&body, "invalid json structure")?;
     store_password(&state, user.id, body.password).await
 }

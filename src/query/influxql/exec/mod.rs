@@ -7,6 +7,7 @@ mod fill;
 mod filter;
 mod group;
 mod member;
+mod parallel;
 mod points;
 mod ranking;
 mod raw;
@@ -42,15 +43,62 @@ pub fn run(ctx: &QueryContext, plan: &Plan, sink: &mut dyn RowSink) -> Result<()
         }
     }
     let groups = group::groups(ctx, plan)?;
-    for group in &groups {
-        ctx.check()?;
-        if plan.calls.is_empty() {
-            raw::run(ctx, plan, group, sink)?;
-        } else {
-            aggregate::run(ctx, plan, group, sink)?;
-        }
+    if plan.calls.is_empty() {
+        return groups
+            .iter()
+            .try_for_each(|group| raw::run(ctx, plan, group, sink));
     }
-    Ok(())
+    if groups.len() < PARALLEL_GROUPS_MIN {
+        return groups
+            .iter()
+            .try_for_each(|group| aggregate::run(ctx, plan, group, sink));
+    }
+    let work = |at: usize| {
+        let mut rows = GroupRows {
+            ctx,
+            times: Vec::new(),
+            values: Vec::new(),
+        };
+        if let Some(group) = groups.get(at) {
+            aggregate::run(ctx, plan, group, &mut rows)?;
+        }
+        Ok(rows)
+    };
+    parallel::in_order(groups.len(), work, |at, rows: GroupRows<'_>| {
+        let Some(group) = groups.get(at).filter(|_| !rows.times.is_empty()) else {
+            return Ok(());
+        };
+        sink.series(&group.name, &group.tags)?;
+        let width = plan.columns.len().max(1);
+        for (time, values) in rows.times.iter().zip(rows.values.chunks(width)) {
+            sink.row(*time, values)?;
+        }
+        ctx.give_memory(rows.values.len() * size_of::<Value>());
+        Ok(())
+    })
+}
+
+/// Below this many groups threads cost more than they gain.
+const PARALLEL_GROUPS_MIN: usize = 4;
+
+/// The rows of one group, held until it is their turn.
+struct GroupRows<'a> {
+    ctx: &'a QueryContext,
+    times: Vec<i64>,
+    values: Vec<Value>,
+}
+
+impl RowSink for GroupRows<'_> {
+    fn series(&mut self, _name: &Arc<str>, _tags: &[(Arc<str>, Arc<str>)]) -> Result<()> {
+        Ok(())
+    }
+
+    fn row(&mut self, time: i64, values: &[Value]) -> Result<()> {
+        self.ctx.take_memory(size_of_val(values))?;
+        self.times.push(time);
+        self.values.extend_from_slice(values);
+        Ok(())
+    }
 }
 
 /// Runs a subquery and keeps its rows.

@@ -7,10 +7,13 @@ use super::RowSink;
 use super::column::{Column, Walker};
 use super::group::Group;
 use super::member::{Member, StoredMember, filter_columns, read_column};
+use super::parallel::in_order;
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
 use std::cmp::Ordering;
 
+/// Below this many members threads cost more than they gain.
+const PARALLEL_MEMBERS_MIN: usize = 8;
 /// Rows held at once; a larger range is cut into slices of about so many.
 const SLICE_ROWS: u64 = 100_000;
 
@@ -30,14 +33,29 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
     };
     for slice in Slices::new(ctx, plan, group)? {
         ctx.check()?;
-        let mut blocks = Vec::new();
+        let mut blocks = Vec::with_capacity(group.members.len());
         let mut bytes = 0;
-        for member in &group.members {
-            let block = block_of(ctx, member, &plan.refs, slice)?;
-            let size = block.bytes();
-            ctx.take_memory(size)?;
-            bytes += size;
+        let work = |at: usize| match group.members.get(at) {
+            Some(member) => {
+                let block = block_of(ctx, member, &plan.refs, slice)?;
+                ctx.take_memory(block.bytes())?;
+                Ok(block)
+            }
+            None => Ok(Block {
+                times: Vec::new(),
+                cells: Vec::new(),
+            }),
+        };
+        let members = group.members.len();
+        let mut take = |_, block: Block| {
+            bytes += block.bytes();
             blocks.push(block);
+            Ok(())
+        };
+        if members < PARALLEL_MEMBERS_MIN {
+            (0..members).try_for_each(|at| take(at, work(at)?))?;
+        } else {
+            in_order(members, work, take)?;
         }
         let done = emitter.blocks(&blocks)?;
         ctx.give_memory(bytes);
