@@ -105,14 +105,11 @@ impl Source for Memory {
                 let fields = fields
                     .iter()
                     .enumerate()
-                    .filter_map(|(at, (name, points))| {
-                        predicate
-                            .matches(measurement, &tags, name)
-                            .then(|| FieldInfo {
-                                id: FieldId(at as u32),
-                                name: name.as_str().into(),
-                                field_type: points[0].1.field_type(),
-                            })
+                    .filter(|(_, (name, _))| predicate.matches(measurement, &tags, name))
+                    .map(|(at, (name, points))| FieldInfo {
+                        id: FieldId(at as u32),
+                        name: name.as_str().into(),
+                        field_type: points[0].1.field_type(),
                     });
                 let fields = fields.collect();
                 SeriesInfo {
