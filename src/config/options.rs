@@ -249,7 +249,7 @@ pub static OPTIONS: &[OptionDefinition] = &[
         help: "Writer threads. 0 means one per core.",
         kind: Kind::Count {
             min: 0,
-            max: 256,
+            max: 64,
             set: |c, v| c.queue.writers = saturating_usize(v),
         },
     },

@@ -11,7 +11,7 @@ use crate::catalog::lookup::OrgLookup;
 use crate::encode::annotated_csv::{Dialect, DialectJson};
 use crate::query::flux::{self, FluxRequest};
 use crate::query::text::parse_rfc3339;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -67,18 +67,44 @@ pub async fn query(
     } else {
         decode_body(&body)?
     };
-    let content_type = CSV;
+    let preference = Preference::of(&request);
     let permissions = identity.permissions.to_vec();
     let lookup = Arc::new(OrgLookup::new(state.catalog.clone(), org.id, permissions));
     let answer = Answer {
-        content_type,
+        content_type: CSV,
         request: &request,
         now_ns,
     };
-    output::run(&state, lookup, answer, move |ctx, out| {
-        flux::execute(ctx, &flux_request, out)
+    let response = output::run(&state, lookup, answer, move |ctx, out| match preference {
+        Preference::Content => flux::execute(ctx, &flux_request, out),
+        Preference::NoContent => flux::execute_without_output(ctx, &flux_request),
+        Preference::NoContentWithError => flux::execute_for_errors(ctx, &flux_request, out),
     })
-    .await
+    .await?;
+    Ok(match preference {
+        Preference::NoContent => HttpResponse::NoContent().finish(),
+        _ => response,
+    })
+}
+
+/// What the `Prefer` header asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Preference {
+    Content,
+    /// 204 when the query ran.
+    NoContent,
+    /// 200 with nothing, or with the table of what went wrong while the query ran.
+    NoContentWithError,
+}
+
+impl Preference {
+    fn of(request: &HttpRequest) -> Self {
+        match request.headers().get("Prefer").map(HeaderValue::as_bytes) {
+            Some(b"return-no-content") => Self::NoContent,
+            Some(b"return-no-content-with-error") => Self::NoContentWithError,
+            _ => Self::Content,
+        }
+    }
 }
 
 fn decode_body(body: &[u8]) -> Result<(FluxRequest, Option<i64>), ApiError> {

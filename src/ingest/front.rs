@@ -8,7 +8,7 @@ use super::recovery::{Recovery, owner_of};
 use super::rejected::Rejections;
 use super::submission::{Message, Submission};
 use super::writer::Writer;
-use crate::engine::head::Head;
+use crate::engine::head::{Frozen, Head};
 use crate::engine::scan::Scanner;
 use crate::engine::seal::Watermark;
 use crate::engine::shards::Shards;
@@ -73,6 +73,8 @@ pub struct Ingest {
     room: Arc<Room>,
     buckets: RwLock<HashMap<BucketId, BucketSettings>>,
     parsers: Mutex<Vec<(BucketId, Parser)>>,
+    /// Sequence of the last batch; held while one is handed over, so that all writers see one order.
+    order: Mutex<u64>,
     rejections: Arc<Rejections>,
     counters: Arc<Counters>,
     state: RwLock<State>,
@@ -120,7 +122,6 @@ impl Ingest {
                 .copied()
                 .unwrap_or_default();
             partition.sequence.store(sealed.sequence, Ordering::Release);
-            partition.sealed.store(sealed.sequence, Ordering::Release);
             partitions.push(Arc::new(partition));
             let (sender, receiver) = bounded(BATCHES_MAX + CONTROL_MESSAGES);
             senders.push(sender);
@@ -140,6 +141,7 @@ impl Ingest {
             receivers: Mutex::new(receivers),
             buckets: RwLock::default(),
             parsers: Mutex::default(),
+            order: Mutex::new(0),
             rejections: Arc::default(),
             counters,
             state: RwLock::new(State::Recovering(0)),
@@ -187,8 +189,10 @@ impl Ingest {
     fn recover(&self) -> Result<(), StorageError> {
         let started = Instant::now();
         let shard_ns = |bucket| self.buckets.read().get(&bucket).map(|found| found.shard_ns);
+        let sealed = watermarks(&self.store, self.stored_writers())?;
         let mut recovery = Recovery {
             store: &self.store,
+            sealed: sealed.iter().map(|mark| mark.sequence).collect(),
             fields: &self.fields,
             table: self.new_table(),
             partitions: &self.partitions,
@@ -196,6 +200,11 @@ impl Ingest {
         };
         let replayed =
             recovery.replay(&|entries| *self.state.write() = State::Recovering(entries))?;
+        let sequences = self
+            .partitions
+            .iter()
+            .map(|partition| partition.sequence.load(Ordering::Acquire));
+        *self.order.lock() = sequences.max().unwrap_or(0).max(replayed.last_sequence);
         self.counters
             .replayed_entries
             .store(replayed.entries, Ordering::Relaxed);
@@ -211,7 +220,16 @@ impl Ingest {
         if self.former_writers.is_some() {
             self.seal_for_other_writers()?;
         }
+        if !replayed.incomplete.is_empty() {
+            log::info!(
+                "{} journal entries of batches that a crash cut off before they were acknowledged are dropped",
+                replayed.incomplete.len()
+            );
+        }
         let mut group = self.store.group();
+        for (partition, sequence) in &replayed.incomplete {
+            group.delete(families::JOURNAL, keys::journal(*partition, *sequence));
+        }
         group.put(
             families::META,
             keys::META_PARTITIONS,
@@ -241,6 +259,12 @@ impl Ingest {
         self.store.write(group, true)
     }
 
+    /// Writers that may have a journal.
+    fn stored_writers(&self) -> u16 {
+        let former = self.former_writers.unwrap_or(0);
+        former.max(self.options.writers)
+    }
+
     fn new_table(&self) -> SeriesTable {
         SeriesTable::new(
             Arc::clone(&self.store),
@@ -252,10 +276,16 @@ impl Ingest {
     fn spawn_threads(self: &Arc<Self>) -> Result<(), StorageError> {
         let mut threads = self.threads.lock();
         for (partition, messages) in self.partitions.iter().zip(self.receivers.lock().drain(..)) {
-            let (to_sealer, frozen) = bounded(1);
+            let (to_sealer, frozen) = bounded::<Arc<Frozen>>(1);
             let sealer = Arc::clone(partition);
+            let all = self.partitions.clone();
             threads.push(spawn(format!("sealer-{}", partition.number), move || {
-                frozen.into_iter().for_each(|frozen| sealer.seal(&frozen));
+                for frozen in frozen {
+                    // A block must hold no part of a batch that another writer could still lose.
+                    all.iter()
+                        .for_each(|partition| partition.wait_journaled(frozen.watermark));
+                    sealer.seal(&frozen);
+                }
             })?);
             let writer = Writer::new(
                 Arc::clone(partition),
@@ -305,12 +335,14 @@ impl Ingest {
     /// Writes what is queued, seals everything and ends all threads.
     pub fn stop(&self) {
         self.report_rejections();
-        *self.state.write() = State::Stopping;
         drop(self.stop.lock().take());
+        let order = self.order.lock();
+        *self.state.write() = State::Stopping;
         for sender in &self.senders {
             // A writer that never started has nothing to finish.
             let _ = sender.try_send(Message::Stop);
         }
+        drop(order);
         for thread in self.threads.lock().drain(..) {
             if thread.join().is_err() {
                 log::error!("a thread of the write path had panicked");
@@ -385,27 +417,24 @@ impl Ingest {
         // Held until the batch is queued, so that a bucket's deletion comes wholly before or after it.
         let buckets = self.buckets.read();
         let settings = *buckets.get(&bucket).ok_or_else(|| unknown_bucket(bucket))?;
-        let mut owners = vec![false; self.senders.len()];
-        for series in &batch.series {
-            if let Some(owner) = owners.get_mut(owner_of(series.hash, self.senders.len())) {
-                *owner = true;
-            }
-        }
-        let writers = owners.iter().filter(|owner| **owner).count();
+        let owners = batch.series.iter().fold(0_u64, |owners, series| {
+            owners | 1 << owner_of(series.hash, self.senders.len())
+        });
         let (sender, receiver) = oneshot::channel();
         let acknowledge_queued = self.options.acknowledge_queued;
         let sender = (!acknowledge_queued).then_some(sender);
-        let submission = Arc::new(Submission::new(
-            settings, batch, now_ns, room, writers, sender,
-        ));
-        let chosen = self
-            .senders
-            .iter()
-            .zip(&self.partitions)
-            .zip(&owners)
-            .filter(|(_, own)| **own);
-        for ((sender, partition), _) in chosen {
+        let mut order = self.order.lock();
+        if let Some(reason) = self.not_ready() {
+            return Err(WriteError::Unavailable(reason));
+        }
+        *order += 1;
+        let sequence = *order;
+        let submission = Submission::new((sequence, owners), settings, batch, now_ns, room, sender);
+        let submission = Arc::new(submission);
+        let all = self.senders.iter().zip(&self.partitions);
+        for (sender, partition) in all.filter(|(_, p)| owners & (1 << p.number) != 0) {
             partition.pace.queue();
+            partition.queued_to.store(sequence, Ordering::Release);
             // The reservation guarantees a place.
             if sender
                 .send(Message::Write(Arc::clone(&submission)))
@@ -414,6 +443,7 @@ impl Ingest {
                 submission.done(Err("the writers have ended".to_owned()));
             }
         }
+        drop(order);
         drop(buckets);
         self.counters.batches.fetch_add(1, Ordering::Relaxed);
         if acknowledge_queued {

@@ -3,10 +3,13 @@
 //! ```text
 //! version      01
 //! bucket       8 bytes
+//! owners       varint: bit n is set when writer n has an entry of the batch too
 //! lists        number (varint), then each: number of fields (varint), their ids (varints)
 //! pieces       until the end, each: list (varint), series id (varint), rows (varint),
 //!              times: length (varint), time column; then for each field: length (varint), column
 //! ```
+//! The entries of one batch have the same sequence in the journals of all its writers. A crash can leave a
+//! batch without some of them; such a batch was never acknowledged and is not replayed at all.
 //! Applying an entry twice changes nothing, so a crash between two writes of a seal is harmless.
 
 use crate::engine::codec::{self, CodecError, Effort, Reader, put_varint};
@@ -22,6 +25,7 @@ const ROWS_MAX: usize = codec::COUNT_MAX;
 /// Builds one entry.
 pub struct EntryWriter {
     bucket: BucketId,
+    owners: u64,
     lists: Vec<Arc<[ColumnIn]>>,
     pieces: Vec<u8>,
     column: Vec<u8>,
@@ -29,9 +33,10 @@ pub struct EntryWriter {
 }
 
 impl EntryWriter {
-    pub fn new(bucket: BucketId) -> Self {
+    pub fn new(bucket: BucketId, owners: u64) -> Self {
         Self {
             bucket,
+            owners,
             lists: Vec::new(),
             pieces: Vec::new(),
             column: Vec::new(),
@@ -79,6 +84,7 @@ impl EntryWriter {
         let mut out = Vec::with_capacity(self.pieces.len() + 64);
         out.push(VERSION);
         out.extend_from_slice(&self.bucket.get().to_be_bytes());
+        put_varint(self.owners, &mut out);
         put_varint(self.lists.len() as u64, &mut out);
         for list in &self.lists {
             put_varint(list.len() as u64, &mut out);
@@ -150,17 +156,32 @@ pub enum EntryError {
     Content(&'static str),
 }
 
-/// The bucket alone, so that entries of deleted buckets can be skipped undecoded.
-pub fn bucket_of(bytes: &[u8]) -> Result<BucketId, EntryError> {
-    let mut reader = Reader::new(bytes);
+/// What an entry says of itself, so that one can be skipped undecoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    pub bucket: BucketId,
+    /// Writers that have an entry of the batch, as bits.
+    pub owners: u64,
+}
+
+pub fn header(bytes: &[u8]) -> Result<Header, EntryError> {
+    take_header(&mut Reader::new(bytes))
+}
+
+fn take_header(reader: &mut Reader<'_>) -> Result<Header, EntryError> {
     match reader.byte()? {
         VERSION => {}
         version => return Err(EntryError::Version(version)),
     }
     let raw = reader.take(8)?.try_into().map(u64::from_be_bytes);
-    raw.ok()
+    let bucket = raw
+        .ok()
         .and_then(BucketId::new)
-        .ok_or(EntryError::Content("the bucket id is zero"))
+        .ok_or(EntryError::Content("the bucket id is zero"))?;
+    Ok(Header {
+        bucket,
+        owners: reader.varint()?,
+    })
 }
 
 /// `fields_of` gives the fields with the given ids, all of them.
@@ -168,8 +189,8 @@ pub fn decode<E: From<EntryError>>(
     bytes: &[u8],
     mut fields_of: impl FnMut(BucketId, Vec<FieldId>) -> Result<Arc<FieldSet>, E>,
 ) -> Result<Entry, E> {
-    let bucket = bucket_of(bytes)?;
-    let mut reader = Reader::new(bytes.get(9..).unwrap_or_default());
+    let mut reader = Reader::new(bytes);
+    let bucket = take_header(&mut reader)?.bucket;
     let mut lists: Vec<Arc<[ColumnIn]>> = Vec::new();
     let number = reader
         .length(ROWS_MAX, "number of field lists")
@@ -315,10 +336,12 @@ mod tests {
             strings: b"abc",
         };
         let bucket = BucketId::new(77).unwrap();
-        let mut writer = EntryWriter::new(bucket);
+        let mut writer = EntryWriter::new(bucket, 0b11);
         writer.add(SeriesId(4), &columns, &rows);
         writer.add(SeriesId(5), &columns, &rows);
         let bytes = writer.finish();
+        let owners = 0b11;
+        assert_eq!(header(&bytes).unwrap(), Header { bucket, owners });
         let entry = decode::<EntryError>(&bytes, |_, _| Ok(set())).unwrap();
         assert_eq!((entry.bucket, entry.pieces.len()), (bucket, 2));
         let back = &entry.pieces[1];

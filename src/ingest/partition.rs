@@ -56,6 +56,14 @@ impl Pace {
         }
         true
     }
+
+    /// Waits for something that becomes true before messages are counted as applied.
+    fn wait_until(&self, done: impl Fn() -> bool) {
+        let mut applied = self.applied.lock();
+        while !done() {
+            self.moved.wait(&mut applied);
+        }
+    }
 }
 
 /// One writer's share of the database.
@@ -66,12 +74,16 @@ pub struct Partition {
     pub store: Arc<Store>,
     pub shards: Arc<Shards>,
     pub counters: Arc<Counters>,
-    /// Sequence of the last journal entry.
+    /// Sequence of the last batch that was handed over.
+    pub queued_to: AtomicU64,
+    /// Sequence of the last batch that is journaled and applied.
     pub sequence: AtomicU64,
+    /// Journal entries since the start: all, those of frozen heads, those that are sealed.
+    entries: AtomicU64,
+    frozen_entries: AtomicU64,
+    sealed_entries: AtomicU64,
     /// Bytes journaled since the last freeze.
-    pub journaled: AtomicU64,
-    /// Sequence of the last journal entry that is wholly sealed.
-    pub sealed: AtomicU64,
+    journaled_bytes: AtomicU64,
     /// Head bytes at which it is frozen.
     pub head_max_bytes: usize,
     sealing: Mutex<bool>,
@@ -94,25 +106,45 @@ impl Partition {
             store,
             shards,
             counters,
+            queued_to: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
-            journaled: AtomicU64::new(0),
-            sealed: AtomicU64::new(0),
+            entries: AtomicU64::new(0),
+            frozen_entries: AtomicU64::new(0),
+            sealed_entries: AtomicU64::new(0),
+            journaled_bytes: AtomicU64::new(0),
             head_max_bytes,
             sealing: Mutex::new(false),
             seal_done: Condvar::new(),
         }
     }
 
-    /// Entries that a restart would replay; each has its own sequence number.
+    /// Counts entries that went into the journal, or were found there.
+    pub fn journaled(&self, entries: u64, bytes: u64) {
+        self.entries.fetch_add(entries, Ordering::AcqRel);
+        self.journaled_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Entries that a restart would replay.
     pub fn unsealed_entries(&self) -> u64 {
-        let sealed = self.sealed.load(Ordering::Acquire);
-        self.sequence.load(Ordering::Acquire).saturating_sub(sealed)
+        let sealed = self.sealed_entries.load(Ordering::Acquire);
+        self.entries.load(Ordering::Acquire).saturating_sub(sealed)
+    }
+
+    /// Waits until every batch up to `sequence` that was handed to this writer is journaled.
+    ///
+    /// Two sealers that wait for each other's writers can't block each other: a writer waits for its own
+    /// sealer only after it has journaled everything up to its frozen head's watermark, so the sealer with
+    /// the lower watermark goes on.
+    pub fn wait_journaled(&self, sequence: u64) {
+        let target = sequence.min(self.queued_to.load(Ordering::Acquire));
+        self.pace
+            .wait_until(|| self.sequence.load(Ordering::Acquire) >= target);
     }
 
     /// Whether the head is large enough to be sealed.
     pub fn wants_seal(&self) -> bool {
         self.head.bytes() >= self.head_max_bytes
-            || self.journaled.load(Ordering::Relaxed) >= JOURNAL_SEAL_BYTES
+            || self.journaled_bytes.load(Ordering::Relaxed) >= JOURNAL_SEAL_BYTES
     }
 
     pub fn is_sealing(&self) -> bool {
@@ -134,7 +166,9 @@ impl Partition {
             return;
         }
         let frozen = self.head.freeze(self.sequence.load(Ordering::Acquire));
-        self.journaled.store(0, Ordering::Relaxed);
+        let entries = self.entries.load(Ordering::Acquire);
+        self.frozen_entries.store(entries, Ordering::Release);
+        self.journaled_bytes.store(0, Ordering::Relaxed);
         *self.sealing.lock() = true;
         if to_sealer.send(frozen).is_err() {
             log::error!("the sealer of writer {} is gone", self.number);
@@ -157,7 +191,8 @@ impl Partition {
                 Ok(blocks) => {
                     self.counters.seals.fetch_add(1, Ordering::Relaxed);
                     self.counters.blocks.fetch_add(blocks, Ordering::Relaxed);
-                    self.sealed.store(frozen.watermark, Ordering::Release);
+                    let entries = self.frozen_entries.load(Ordering::Acquire);
+                    self.sealed_entries.store(entries, Ordering::Release);
                     log::debug!(
                         "writer {} sealed {} series as {blocks} blocks in {:?}",
                         self.number,

@@ -6,16 +6,22 @@ use crate::model::{BucketId, SeriesKey};
 use crate::series::fields::FieldRegistry;
 use crate::series::table::SeriesTable;
 use crate::storage::{StorageError, Store, families, keys};
+use hashbrown::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What a replay did.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
     pub entries: u64,
     pub points: u64,
     /// Entries of buckets that were deleted since.
     pub skipped: u64,
+    /// Entries, as writer and sequence, of batches that not all of their writers had journaled. Nobody was
+    /// told that they are written.
+    pub incomplete: Vec<(u16, u64)>,
+    /// Of all entries.
+    pub last_sequence: u64,
 }
 
 pub struct Recovery<'a> {
@@ -23,6 +29,8 @@ pub struct Recovery<'a> {
     pub fields: &'a FieldRegistry,
     pub table: SeriesTable,
     pub partitions: &'a [Arc<Partition>],
+    /// Up to where each writer of the run before had sealed its journal.
+    pub sealed: Vec<u64>,
     /// Shard length of a bucket; `None` when it does not exist any more.
     pub shard_ns: &'a dyn Fn(BucketId) -> Option<i64>,
 }
@@ -44,8 +52,9 @@ impl Recovery<'_> {
         let mut replayed = Replayed::default();
         let store = self.store;
         let mut failure = None;
+        let present = self.present()?;
         store.scan(families::JOURNAL, &[], None, |key, value| {
-            match self.replay_entry(key, value, &mut replayed) {
+            match self.replay_entry(key, value, &present, &mut replayed) {
                 Ok(()) => {
                     if (replayed.entries + replayed.skipped) % 64 == 0 {
                         progress(replayed.entries + replayed.skipped);
@@ -64,30 +73,50 @@ impl Recovery<'_> {
         }
     }
 
+    /// Which writers have an entry of a batch, as bits by sequence.
+    fn present(&self) -> Result<HashMap<u64, u64>, StorageError> {
+        let mut present = HashMap::new();
+        self.store.scan(families::JOURNAL, &[], None, |key, _| {
+            if let Some((partition, sequence)) = keys::decode_journal(key) {
+                *present.entry(sequence).or_default() |= bit(partition);
+            }
+            true
+        })?;
+        Ok(present)
+    }
+
+    /// Whether each of the batch's writers has it in its journal, or has sealed it.
+    fn is_complete(&self, sequence: u64, owners: u64, present: &HashMap<u64, u64>) -> bool {
+        let there = present.get(&sequence).copied().unwrap_or(0);
+        (0..)
+            .zip(&self.sealed)
+            .filter(|(_, sealed)| **sealed >= sequence)
+            .fold(there, |there, (partition, _)| there | bit(partition))
+            & owners
+            == owners
+    }
+
     fn replay_entry(
         &mut self,
         key: &[u8],
         value: &[u8],
+        present: &HashMap<u64, u64>,
         replayed: &mut Replayed,
     ) -> Result<(), StorageError> {
-        let position = || match keys::decode_journal(key) {
-            Some((partition, sequence)) => format!("journal {partition}, entry {sequence}"),
-            None => format!("journal key {key:02x?}"),
-        };
-        let damaged = |detail: String| StorageError::Corrupt {
-            what: "journal entry",
-            position: position(),
-            detail,
-        };
+        let damaged = |detail: String| damaged(key, detail);
         let (partition, sequence) =
             keys::decode_journal(key).ok_or_else(|| damaged("its key is damaged".to_owned()))?;
+        replayed.last_sequence = replayed.last_sequence.max(sequence);
+        let header = journal::header(value).map_err(|error| damaged(error.to_string()))?;
+        if !self.is_complete(sequence, header.owners, present) {
+            replayed.incomplete.push((partition, sequence));
+            return Ok(());
+        }
         if let Some(partition) = self.partitions.get(usize::from(partition)) {
             partition.sequence.fetch_max(sequence, Ordering::AcqRel);
-            partition
-                .journaled
-                .fetch_add(value.len() as u64, Ordering::Relaxed);
+            partition.journaled(1, value.len() as u64);
         }
-        let bucket = journal::bucket_of(value).map_err(|error| damaged(error.to_string()))?;
+        let bucket = header.bucket;
         let Some(shard_ns) = (self.shard_ns)(bucket) else {
             replayed.skipped += 1;
             return Ok(());
@@ -125,7 +154,24 @@ impl Recovery<'_> {
     }
 }
 
+fn damaged(key: &[u8], detail: String) -> StorageError {
+    let position = match keys::decode_journal(key) {
+        Some((partition, sequence)) => format!("journal {partition}, entry {sequence}"),
+        None => format!("journal key {key:02x?}"),
+    };
+    StorageError::Corrupt {
+        what: "journal entry",
+        position,
+        detail,
+    }
+}
+
 /// The writer that owns a series.
 pub fn owner_of(hash: u64, writers: usize) -> usize {
     usize::try_from(hash).unwrap_or_default() % writers.max(1)
+}
+
+/// Writers are at most 64, so that a batch's are the bits of one word.
+fn bit(partition: u16) -> u64 {
+    1_u64.checked_shl(u32::from(partition)).unwrap_or(0)
 }

@@ -6,11 +6,15 @@ use crate::line_protocol::batch::ParsedBatch;
 use crate::model::{BucketId, BucketSettings};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::oneshot;
 
 /// One batch, shared by the writers that own some of its series.
 pub struct Submission {
+    /// Rises from batch to batch, in the order in which every writer gets them.
+    pub sequence: u64,
+    /// The writers that own some of its series, as bits.
+    pub owners: u64,
     pub bucket: BucketSettings,
     pub batch: ParsedBatch,
     /// Row numbers grouped by series, in the order of the lines within a series.
@@ -20,7 +24,7 @@ pub struct Submission {
     /// Points older than this are rejected; `i64::MIN` for none.
     pub oldest_kept: i64,
     room: Mutex<Option<Reservation>>,
-    pending: AtomicUsize,
+    pending: AtomicU32,
     answer: Mutex<Answer>,
 }
 
@@ -42,13 +46,13 @@ pub enum Message {
 }
 
 impl Submission {
-    /// `sender` hears of the outcome when `writers` writers are done.
+    /// `sender` hears of the outcome when all `owners` are done.
     pub fn new(
+        (sequence, owners): (u64, u64),
         bucket: BucketSettings,
         batch: ParsedBatch,
         now_ns: i64,
         room: Reservation,
-        writers: usize,
         sender: Option<oneshot::Sender<Result<(), WriteError>>>,
     ) -> Self {
         let (order, starts) = group_rows(&batch);
@@ -57,13 +61,15 @@ impl Submission {
             retention => now_ns.saturating_sub(retention),
         };
         Self {
+            sequence,
+            owners,
             bucket,
             batch,
             order,
             starts,
             oldest_kept,
             room: Mutex::new(Some(room)),
-            pending: AtomicUsize::new(writers),
+            pending: AtomicU32::new(owners.count_ones()),
             answer: Mutex::new(Answer {
                 failure: None,
                 sender,

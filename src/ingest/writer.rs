@@ -144,6 +144,11 @@ impl Writer {
         self.pieces.clear();
         self.times.clear();
         self.starts.clear();
+        if let Some(last) = submissions.last() {
+            self.partition
+                .sequence
+                .store(last.sequence, Ordering::Release);
+        }
         // Applied before acknowledged: who hears of the acknowledgement can read the points.
         self.partition.pace.apply(submissions.len() as u64);
         let outcome = result.map_err(|error| error.to_string());
@@ -169,18 +174,18 @@ impl Writer {
             for series in 0..submission.batch.series.len() {
                 self.accept(number, submission, series, &mut group)?;
             }
-            let mut entry = EntryWriter::new(submission.bucket.id);
+            let mut entry = EntryWriter::new(submission.bucket.id, submission.owners);
             for piece in self.pieces.get(first_piece..).unwrap_or_default() {
                 entry.add(piece.series, &piece.columns, &self.rows(piece, submission));
             }
-            if entry.rows() > 0 {
-                let sequence = self.partition.sequence.fetch_add(1, Ordering::AcqRel) + 1;
+            // Where other writers have a part, an empty entry tells a restart that this one was done too.
+            if entry.rows() > 0 || submission.owners.count_ones() > 1 {
                 let value = entry.finish();
                 bytes += value.len() as u64;
                 entries += 1;
                 group.put(
                     families::JOURNAL,
-                    keys::journal(self.partition.number, sequence),
+                    keys::journal(self.partition.number, submission.sequence),
                     value,
                 );
             }
@@ -189,7 +194,7 @@ impl Writer {
         if !group.is_empty() {
             store.write(group, false)?;
         }
-        self.partition.journaled.fetch_add(bytes, Ordering::Relaxed);
+        self.partition.journaled(entries, bytes);
         let counters = &self.partition.counters;
         counters
             .journal_entries

@@ -50,6 +50,11 @@ impl ParsedBatch {
             + self.strings.capacity()
             + self.rows.capacity() * size_of::<Row>()
             + self.series.capacity() * size_of::<BatchSeries>()
+            + self
+                .series
+                .iter()
+                .map(|s| s.key.as_bytes().len())
+                .sum::<usize>()
     }
 
     pub fn is_empty(&self) -> bool {

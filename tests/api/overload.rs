@@ -1,11 +1,14 @@
 //! Bounds: a full queue is 503, an org above its rate 429, both with a whole number of seconds.
 
 use crate::support::{Connection, Response, Server, gzip};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Small enough for the queue, too large for a dozen of them.
 const LINES: u64 = 5_000;
+/// Bodies that each connection has ready.
+const ROUNDS: u64 = 6;
 
 const WRITE: &str = "/api/v2/write?org=org&bucket=bucket";
 
@@ -19,30 +22,33 @@ fn retry_after(answer: &Response) -> u64 {
 #[test]
 fn a_full_queue_is_503_with_retry_after_and_writes_nothing_of_the_body() {
     let server = Server::builder()
-        .flag("queue-max-bytes", "8MiB")
+        .flag("queue-max-bytes", "4MiB")
         .flag("queue-retry-after", "3s")
         .flag("queue-writers", "1")
         .flag("storage-sync", "always")
         .start();
-    // Each line makes a series of its own, which is dear for the one writer thread.
+    // Each line makes a series of its own, which is dear for the one writer thread. All bodies are ready
+    // before the first is sent, so that the machine has nothing else to do.
     let full = AtomicBool::new(false);
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let start = Barrier::new(12);
     let counts = std::thread::scope(|scope| {
         let writer = |id: usize| {
-            let (server, full) = (&server, &full);
+            let (server, full, start) = (&server, &full, &start);
+            let body = move |round| {
+                let line = |n| format!("m,w=w{id},r=r{round},n=n{n} f=1i,g=2i,h=\"abcdefgh\" 1\n");
+                let lines: String = (0..LINES).map(line).collect();
+                server.post(WRITE).body(lines)
+            };
             move || {
+                let requests: Vec<_> = (0..ROUNDS).map(body).collect();
                 let mut connection = Connection::open(&server.address).unwrap();
                 let mut acknowledged = 0_u64;
-                for round in 0.. {
-                    if full.load(Ordering::Relaxed) || Instant::now() > deadline {
+                start.wait();
+                for request in requests {
+                    if full.load(Ordering::Relaxed) {
                         break;
                     }
-                    let lines: String = (0..LINES)
-                        .map(|n| {
-                            format!("m,w=w{id},r=r{round},n=n{n} f=1i,g=2i,h=\"abcdefgh\" 1\n")
-                        })
-                        .collect();
-                    let answer = connection.send(&server.post(WRITE).body(lines)).unwrap();
+                    let answer = connection.send(&request).unwrap();
                     if answer.status == 503 {
                         answer.expect_error(503, "unavailable");
                         assert_eq!(retry_after(&answer), 3);

@@ -3,7 +3,7 @@
 use crate::support::Server;
 use serde_json::json;
 
-const ALL: &str = "from(bucket: \"bucket\") |> range(start: 0)";
+const ALL: &str = "from(bucket: \"bucket\") |> range(start: 0, stop: 2100-01-01T00:00:00Z)";
 
 #[test]
 fn a_script_and_a_json_body_give_the_same_rows() {
@@ -171,12 +171,31 @@ fn a_query_over_its_memory_limit_fails_and_the_server_goes_on() {
 }
 
 #[test]
-fn prefer_return_no_content_answers_204() {
+fn who_prefers_no_content_gets_none_but_hears_of_errors() {
     let server = Server::start();
     server.write("m f=1").expect(204);
-    server
-        .flux_request(ALL)
-        .header("Prefer", "return-no-content")
-        .send()
-        .expect(204);
+    let preferring = |preference, query: &str| {
+        server
+            .flux_request(query)
+            .header("Prefer", preference)
+            .send()
+    };
+    let nothing = preferring("return-no-content", ALL).expect(204);
+    assert_eq!(nothing.text(), "");
+    let nothing = preferring("return-no-content-with-error", ALL).expect(200);
+    assert_eq!(nothing.text(), "");
+
+    let failing =
+        format!("{ALL} |> map(fn: (r) => ({{r with a: 1 / int(v: r._value - r._value)}}))");
+    preferring("return-no-content", &failing).expect_error(400, "invalid");
+    let error = preferring("return-no-content-with-error", &failing).expect(200);
+    assert!(
+        error.text().contains(",error,reference\r\n"),
+        "{}",
+        error.text()
+    );
+    for preference in ["return-no-content", "return-no-content-with-error"] {
+        let unknown = "from(bucket: \"nowhere\") |> range(start: 0)";
+        preferring(preference, unknown).expect_error(404, "not found");
+    }
 }

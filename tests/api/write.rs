@@ -169,7 +169,8 @@ fn a_malformed_line_refuses_the_whole_body_and_says_which_and_why() {
         (",t=a f=1", 1, ",t=a f=1", "missing measurement"),
         ("m", 1, "m", "missing fields"),
         ("m f=1 x", 1, "m f=1 x", "bad timestamp"),
-        ("m f=nope", 1, "m f=nope", "invalid boolean"),
+        ("m f=nope", 1, "m f=nope", "invalid number"),
+        ("m f=tru", 1, "m f=tru", "invalid boolean"),
         ("m f=\"open", 1, "m f=\"open", "unbalanced quotes"),
         ("m,t=a,t=b f=1", 1, "m,t=a,t=b f=1", "duplicate tags"),
         (

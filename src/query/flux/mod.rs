@@ -28,4 +28,7 @@ pub mod token;
 pub mod tree_json;
 pub mod value;
 
-pub use request::{Diagnostic, FluxRequest, analyze, ast_json, execute, plan};
+pub use request::{
+    Diagnostic, FluxRequest, analyze, ast_json, execute, execute_for_errors,
+    execute_without_output, plan,
+};

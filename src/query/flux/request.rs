@@ -59,6 +59,38 @@ pub fn execute(
     }
 }
 
+/// Runs a query for what it does, not for what it yields.
+pub fn execute_without_output(ctx: &QueryContext, request: &FluxRequest) -> Result<(), QueryError> {
+    let plan = optimise(plan(ctx, request)?);
+    ctx.source.wait_visible(ctx.remaining())?;
+    run(ctx, &plan)
+}
+
+/// Runs a query and writes nothing but the table of the error that ends it.
+pub fn execute_for_errors(
+    ctx: &QueryContext,
+    request: &FluxRequest,
+    out: &mut dyn Write,
+) -> Result<(), QueryError> {
+    let plan = optimise(plan(ctx, request)?);
+    ctx.source.wait_visible(ctx.remaining())?;
+    match run(ctx, &plan) {
+        Err(error @ QueryError::Cancelled) => Err(error),
+        Err(error) => Ok(CsvWriter::new(&request.dialect, out).error(&error.to_string())?),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn run(ctx: &QueryContext, plan: &Plan) -> Result<(), QueryError> {
+    for (_, stream) in &plan.results {
+        for table in exec::run(ctx, stream, ExecOptions::default())? {
+            ctx.check()?;
+            table?;
+        }
+    }
+    Ok(())
+}
+
 fn write_results(
     ctx: &QueryContext,
     plan: &Plan,
