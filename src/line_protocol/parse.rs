@@ -102,6 +102,7 @@ impl Parser {
             default_time: number::truncate(options.default_time_ns, options.precision),
             out: ParsedBatch::default(),
             previous: NONE,
+            cached_before: self.cache_bytes,
         };
         // Telemetry lines are rarely shorter; a wrong guess costs a reallocation.
         run.out.rows.reserve(body.len() / 128);
@@ -168,8 +169,9 @@ impl Parser {
         Ok(end)
     }
 
+    /// What the batch needs so far, with the spellings that it brought.
     fn memory_bytes(&self, run: &Run<'_>) -> usize {
-        run.out.memory_bytes() + self.cache_bytes
+        run.out.bytes_without_keys() + self.cache_bytes.saturating_sub(run.cached_before)
     }
 
     /// The spelling of the line's series, and where it ends.
@@ -446,6 +448,8 @@ struct Run<'a> {
     out: ParsedBatch,
     /// Spelling of the line before.
     previous: u32,
+    /// `Parser::cache_bytes` when the body began.
+    cached_before: usize,
 }
 
 impl Run<'_> {
