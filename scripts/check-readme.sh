@@ -53,7 +53,7 @@ while read -r block; do
   *.python)
     { echo "$exports"; } >"$work/exports"
     # shellcheck disable=SC1091
-    (. "$work/exports" && adapt "$block" | "$INFLUXD_CLIENTS_CACHE/python/bin/python" -) >"$work/printed" || {
+    (. "$work/exports" && adapt "$block" | "$CLIENTS_CACHE/python/bin/python" -) >"$work/printed" || {
       echo "check-readme: failed:" >&2
       cat "$block" "$work/printed" >&2
       exit 1

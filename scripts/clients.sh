@@ -4,10 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
-mkdir -p "$INFLUXD_CLIENTS_CACHE"
+mkdir -p "$CLIENTS_CACHE"
 
 python=tests/clients/python
-venv=$INFLUXD_CLIENTS_CACHE/python
+venv=$CLIENTS_CACHE/python
 if ! cmp -s "$python/requirements.txt" "$venv/installed.txt"; then
   rm -rf "$venv"
   python3 -m venv "$venv"
@@ -16,7 +16,7 @@ if ! cmp -s "$python/requirements.txt" "$venv/installed.txt"; then
 fi
 
 node=tests/clients/node
-modules=$INFLUXD_CLIENTS_CACHE/node
+modules=$CLIENTS_CACHE/node
 if ! cmp -s "$node/package-lock.json" "$modules/installed.json"; then
   rm -rf "$modules"
   mkdir -p "$modules"
@@ -24,4 +24,4 @@ if ! cmp -s "$node/package-lock.json" "$modules/installed.json"; then
   npm ci --prefix "$modules" --silent --no-audit --no-fund
   cp "$node/package-lock.json" "$modules/installed.json"
 fi
-echo "clients: ready in $INFLUXD_CLIENTS_CACHE"
+echo "clients: ready in $CLIENTS_CACHE"

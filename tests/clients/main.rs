@@ -1,5 +1,5 @@
 //! The official clients, unchanged, against the built binary. `scripts/clients.sh` installs them into
-//! a cache; `INFLUXD_CLIENTS_CACHE` says where (`scripts/test.sh` sets it).
+//! a cache; `CLIENTS_CACHE` says where (`scripts/test.sh` sets it).
 
 #![allow(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use support::Server;
 /// Fails, rather than passing without having tested, when the clients were not installed.
 fn cache(part: &str) -> PathBuf {
     let home = || std::env::home_dir().unwrap().join(".cache/influxd-clients");
-    let cache = std::env::var_os("INFLUXD_CLIENTS_CACHE").map_or_else(home, PathBuf::from);
+    let cache = std::env::var_os("CLIENTS_CACHE").map_or_else(home, PathBuf::from);
     let path = cache.join(part);
     assert!(
         path.exists(),
