@@ -7,8 +7,9 @@ use super::meta_store::{MetaError, MetaOp, MetaStore, Pair};
 use super::postings;
 use parking_lot::Mutex;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRawIterator, DBRecoveryMode, Options, ReadOptions, WriteBatch, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
+    DBCompressionType, DBRawIterator, DBRecoveryMode, Options, ReadOptions, WriteBatch,
+    WriteOptions,
 };
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -433,8 +434,14 @@ fn family_options(family: Family, cache: &Cache) -> Options {
     table.set_block_size(16 << 10);
     table.set_cache_index_and_filter_blocks(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+    table.set_metadata_block_size(4 << 10);
+    table.set_pin_top_level_index_and_filter(true);
     if family.point_lookups {
         table.set_bloom_filter(10.0, false);
+        // Whole filters of a million keys would be larger than a shard of the cache, and read anew for
+        // each lookup.
+        table.set_partition_filters(true);
     }
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
