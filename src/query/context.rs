@@ -66,6 +66,7 @@ impl From<SourceError> for QueryError {
         match error {
             SourceError::Cancelled => Self::Cancelled,
             SourceError::Storage(text) => Self::Internal(text),
+            error @ SourceError::Moved => Self::Internal(error.to_string()),
         }
     }
 }

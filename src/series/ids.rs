@@ -10,7 +10,14 @@ pub struct SeriesIds {
     store: Arc<Store>,
     /// Series of one bucket at most; 0 for no limit.
     limit: u32,
-    next: Mutex<HashMap<BucketId, u32>>,
+    buckets: Mutex<HashMap<BucketId, Numbers>>,
+}
+
+#[derive(Clone, Copy)]
+struct Numbers {
+    next: u32,
+    /// Series that there are.
+    live: u32,
 }
 
 impl SeriesIds {
@@ -18,7 +25,7 @@ impl SeriesIds {
         Self {
             store,
             limit,
-            next: Mutex::default(),
+            buckets: Mutex::default(),
         }
     }
 
@@ -28,30 +35,61 @@ impl SeriesIds {
 
     /// `None` when the bucket is full. An id that is not used after all stays unused.
     pub fn next(&self, bucket: BucketId) -> Result<Option<SeriesId>, StorageError> {
-        let mut next = self.next.lock();
-        if !next.contains_key(&bucket) {
-            next.insert(bucket, self.load(bucket)?);
+        let mut buckets = self.buckets.lock();
+        if !buckets.contains_key(&bucket) {
+            buckets.insert(bucket, self.load(bucket)?);
         }
-        let Some(id) = next.get_mut(&bucket) else {
+        let Some(numbers) = buckets.get_mut(&bucket) else {
             return Ok(None);
         };
-        if (self.limit > 0 && *id > self.limit) || *id == u32::MAX {
+        if (self.limit > 0 && numbers.live >= self.limit) || numbers.next == u32::MAX {
             return Ok(None);
         }
-        *id += 1;
-        Ok(Some(SeriesId(*id - 1)))
+        numbers.live += 1;
+        numbers.next += 1;
+        if self.limit > 0 && numbers.live == warning_level(self.limit) {
+            log::warn!(
+                "bucket {bucket} has {} series, 80 % of [limits] max-series-per-bucket = {}; points of new \
+                 series above the limit will be rejected",
+                numbers.live,
+                self.limit
+            );
+        }
+        Ok(Some(SeriesId(numbers.next - 1)))
+    }
+
+    /// Series that were forgotten make room for others. Their ids are not used again.
+    pub fn dropped(&self, bucket: BucketId, series: usize) {
+        if let Some(numbers) = self.buckets.lock().get_mut(&bucket) {
+            let series = u32::try_from(series).unwrap_or(u32::MAX);
+            numbers.live = numbers.live.saturating_sub(series);
+        }
     }
 
     pub fn forget_bucket(&self, bucket: BucketId) {
-        self.next.lock().remove(&bucket);
+        self.buckets.lock().remove(&bucket);
     }
 
-    fn load(&self, bucket: BucketId) -> Result<u32, StorageError> {
+    fn load(&self, bucket: BucketId) -> Result<Numbers, StorageError> {
         let first = keys::series_by_id(bucket, SeriesId(0));
         let prefix = first.get(..9).unwrap_or_default();
         let last = self.store.last_key(families::SERIES, prefix)?;
-        Ok(last
+        let next = last
             .and_then(|key| keys::decode_series_by_id(&key))
-            .map_or(1, |id| id.0 + 1))
+            .map_or(1, |id| id.0 + 1);
+        let mut live = 0;
+        if self.limit > 0 {
+            let end = keys::after_prefix(prefix);
+            self.store
+                .scan(families::SERIES, prefix, end.as_deref(), |_, _| {
+                    live += 1;
+                    true
+                })?;
+        }
+        Ok(Numbers { next, live })
     }
+}
+
+fn warning_level(limit: u32) -> u32 {
+    limit - limit / 5
 }

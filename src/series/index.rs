@@ -2,7 +2,7 @@
 
 use super::fields::{FieldRegistry, FieldSet};
 use crate::engine::source::{FieldInfo, SeriesInfo, SeriesPredicate, TextMatch};
-use crate::model::{BucketId, SeriesId, SeriesKey};
+use crate::model::{BucketId, FieldId, SeriesId, SeriesKey};
 use crate::storage::{StorageError, Store, families, keys, postings};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -84,6 +84,28 @@ impl SeriesIndex {
             )
         });
         Ok(found)
+    }
+
+    /// All series of a bucket.
+    pub fn all_series(&self, bucket: BucketId) -> Result<RoaringBitmap, StorageError> {
+        let mut all = RoaringBitmap::new();
+        for measurement in self.measurements(bucket, &SeriesPredicate::All)? {
+            all |= self.postings(&keys::index_measurement(bucket, &measurement))?;
+        }
+        Ok(all)
+    }
+
+    /// All fields that a series ever had; none when it is gone.
+    pub fn fields_of(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+    ) -> Result<Vec<FieldId>, StorageError> {
+        let found = self.fetch(bucket, &[series.0])?;
+        let fields = found
+            .first()
+            .map(|(_, (_, fields))| fields.fields.iter().map(|field| field.id).collect());
+        Ok(fields.unwrap_or_default())
     }
 
     /// Measurements that the predicate does not rule out, in order.

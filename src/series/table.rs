@@ -2,7 +2,7 @@
 
 use super::fields::{FieldDef, FieldRegistry, FieldSet};
 use super::ids::SeriesIds;
-use crate::model::{BucketId, FieldType, SeriesId, SeriesKey};
+use crate::model::{BucketId, FieldId, FieldType, SeriesId, SeriesKey};
 use crate::storage::{StorageError, Store, WriteGroup, families, keys, postings};
 use hashbrown::HashTable;
 use std::collections::BTreeMap;
@@ -37,6 +37,7 @@ pub struct SeriesTable {
     entries: Vec<SeriesEntry>,
     /// New postings of the group being built.
     postings: BTreeMap<Vec<u8>, Vec<SeriesId>>,
+    removed: BTreeMap<Vec<u8>, Vec<SeriesId>>,
     created: u64,
 }
 
@@ -49,6 +50,7 @@ impl SeriesTable {
             places: HashTable::new(),
             entries: Vec::new(),
             postings: BTreeMap::new(),
+            removed: BTreeMap::new(),
             created: 0,
         }
     }
@@ -168,10 +170,41 @@ impl SeriesTable {
         Ok(())
     }
 
-    /// Adds the postings of the series created since the last call to the group.
+    /// All fields that a series ever had.
+    pub fn field_ids(&self, place: usize) -> Vec<FieldId> {
+        let fields = self.entries.get(place).map(|entry| &entry.fields.fields);
+        fields.map_or_else(Vec::new, |fields| fields.iter().map(|f| f.id).collect())
+    }
+
+    /// Deletes the records of a series in the group; `forget` must follow when it is committed.
+    pub fn put_removal(&mut self, place: usize, group: &mut WriteGroup<'_>) {
+        let Some(entry) = self.entries.get(place) else {
+            return;
+        };
+        let (bucket, id) = (entry.bucket, entry.id);
+        let by_key = keys::series_by_key(bucket, entry.key.as_bytes());
+        group.delete(families::SERIES, by_key);
+        group.delete(families::SERIES, keys::series_by_id(bucket, id));
+        group.delete(families::SCHEMA, keys::schema_of_series(bucket, id));
+        for key in index_keys(bucket, &entry.key) {
+            self.removed.entry(key).or_default().push(id);
+        }
+    }
+
+    /// Forgets what is known of the series of a bucket, `dropped` of which are no more.
+    pub fn forget(&mut self, bucket: BucketId, dropped: usize) {
+        self.places.clear();
+        self.entries.clear();
+        self.ids.dropped(bucket, dropped);
+    }
+
+    /// Adds the postings of the series created and removed since the last call to the group.
     pub fn put_postings(&mut self, group: &mut WriteGroup<'_>) {
         for (key, ids) in std::mem::take(&mut self.postings) {
             group.merge(families::INDEX, key, postings::encode_ids(&ids));
+        }
+        for (key, ids) in std::mem::take(&mut self.removed) {
+            group.merge(families::INDEX, key, postings::encode_removal(&ids));
         }
     }
 
@@ -180,6 +213,7 @@ impl SeriesTable {
         self.places.clear();
         self.entries.clear();
         self.postings.clear();
+        self.removed.clear();
     }
 
     /// To be called between groups.
@@ -220,13 +254,7 @@ impl SeriesTable {
             keys::series_by_id(bucket, id),
             key.as_bytes(),
         );
-        let (measurement, tags) = key.parts();
-        self.postings
-            .entry(keys::index_measurement(bucket, measurement))
-            .or_default()
-            .push(id);
-        for (tag, value) in tags {
-            let key = keys::index_value(bucket, measurement, tag, value);
+        for key in index_keys(bucket, key) {
             self.postings.entry(key).or_default().push(id);
         }
         self.created += 1;
@@ -242,6 +270,15 @@ impl SeriesTable {
             None => Ok(Arc::new(FieldSet::default())),
         }
     }
+}
+
+/// Postings that a series is in: its measurement's and its tag values'.
+fn index_keys(bucket: BucketId, key: &SeriesKey) -> impl Iterator<Item = Vec<u8>> {
+    let (measurement, tags) = key.parts();
+    let values = tags
+        .into_iter()
+        .map(move |(tag, value)| keys::index_value(bucket, measurement, tag, value));
+    std::iter::once(keys::index_measurement(bucket, measurement)).chain(values)
 }
 
 fn decode_id(value: &[u8], key: &SeriesKey) -> Result<SeriesId, StorageError> {

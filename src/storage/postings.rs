@@ -3,7 +3,10 @@
 //! ```text
 //! value or operand:  01 { varint(difference to the id before) }*     short lists
 //!                    02 roaring bitmap, portable format              long ones
+//!                    03 varint(length of the first) { 01 or 02 }     ids that go,
+//!                       { 01 or 02 }                                 then ids that come
 //! ```
+//! Operands are merged in any grouping, so one with ids that go keeps them until it meets a value.
 //! A merge must neither panic nor refuse: bytes that can't be read count as no ids, with a log line, so
 //! that damage in one posting can't stop compaction of all of them.
 
@@ -12,6 +15,7 @@ use roaring::RoaringBitmap;
 
 const LIST: u8 = 1;
 const BITMAP: u8 = 2;
+const CHANGE: u8 = 3;
 /// Above this a bitmap is smaller and faster than a list.
 const LIST_IDS_MAX: u64 = 32;
 
@@ -29,6 +33,20 @@ pub fn encode_ids(ids: &[SeriesId]) -> Vec<u8> {
     out
 }
 
+/// Encodes an operand that takes ids out.
+pub fn encode_removal(ids: &[SeriesId]) -> Vec<u8> {
+    encode_change(&ids.iter().map(|id| id.0).collect(), &RoaringBitmap::new())
+}
+
+fn encode_change(gone: &RoaringBitmap, come: &RoaringBitmap) -> Vec<u8> {
+    let gone = encode(gone);
+    let mut out = vec![CHANGE];
+    put_varint(u32::try_from(gone.len()).unwrap_or(u32::MAX), &mut out);
+    out.extend_from_slice(&gone);
+    out.extend_from_slice(&encode(come));
+    out
+}
+
 fn encode(bitmap: &RoaringBitmap) -> Vec<u8> {
     if bitmap.len() <= LIST_IDS_MAX {
         return encode_ids(&bitmap.iter().map(SeriesId).collect::<Vec<_>>());
@@ -43,8 +61,23 @@ fn encode(bitmap: &RoaringBitmap) -> Vec<u8> {
 
 /// `None` when the bytes are damaged.
 pub fn decode(bytes: &[u8]) -> Option<RoaringBitmap> {
-    let mut ids = RoaringBitmap::new();
-    add(bytes, &mut ids).then_some(ids)
+    Some(take_change(bytes)?.1)
+}
+
+/// Ids that go and ids that come.
+fn take_change(bytes: &[u8]) -> Option<(RoaringBitmap, RoaringBitmap)> {
+    let mut gone = RoaringBitmap::new();
+    let mut come = RoaringBitmap::new();
+    let come_bytes = match bytes.split_first() {
+        Some((&CHANGE, mut rest)) => {
+            let length = take_varint(&mut rest)? as usize;
+            let (first, second) = rest.split_at_checked(length)?;
+            add(first, &mut gone).then_some(())?;
+            second
+        }
+        _ => bytes,
+    };
+    add(come_bytes, &mut come).then_some((gone, come))
 }
 
 fn add(bytes: &[u8], ids: &mut RoaringBitmap) -> bool {
@@ -71,18 +104,28 @@ fn add(bytes: &[u8], ids: &mut RoaringBitmap) -> bool {
     }
 }
 
-/// The merge operator: the union of what is there and all operands.
+/// The merge operator: what is there, changed by each operand in turn.
 pub fn merge<'a>(existing: Option<&'a [u8]>, operands: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
     let mut ids = RoaringBitmap::new();
+    let mut all_gone = RoaringBitmap::new();
+    let has_value = existing.is_some();
     for bytes in existing.into_iter().chain(operands) {
-        if !add(bytes, &mut ids) {
+        if let Some((gone, come)) = take_change(bytes) {
+            ids -= &gone;
+            ids |= come;
+            all_gone |= gone;
+        } else {
             log::error!(
                 "a damaged posting of {} bytes was skipped in a merge",
                 bytes.len()
             );
         }
     }
-    encode(&ids)
+    if has_value || all_gone.is_empty() {
+        return encode(&ids);
+    }
+    // Nothing but operands, perhaps: a value to come must still lose these.
+    encode_change(&all_gone, &ids)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
@@ -123,6 +166,39 @@ mod tests {
             let merged = merge(None, encoded.iter().map(Vec::as_slice));
             let want: BTreeSet<u32> = sets.into_iter().flatten().collect();
             prop_assert_eq!(decode(&merged).unwrap().iter().collect::<BTreeSet<_>>(), want);
+        }
+
+        #[test]
+        fn changes_merge_in_any_grouping(
+            steps in prop::collection::vec((any::<bool>(), prop::collection::btree_set(0_u32..60, 0..60)), 1..8),
+            cuts in prop::collection::vec(any::<bool>(), 8),
+        ) {
+            let ids = |set: &BTreeSet<u32>| set.iter().copied().map(SeriesId).collect::<Vec<_>>();
+            let mut want = BTreeSet::new();
+            let mut operands = Vec::new();
+            for (add, set) in &steps {
+                if *add {
+                    want.extend(set);
+                    operands.push(encode_ids(&ids(set)));
+                } else {
+                    want.retain(|id| !set.contains(id));
+                    operands.push(encode_removal(&ids(set)));
+                }
+            }
+            // Neighbours are merged without a value first, as compaction may do.
+            let mut grouped: Vec<Vec<Vec<u8>>> = Vec::new();
+            for (operand, cut) in operands.into_iter().zip(cuts) {
+                match grouped.last_mut() {
+                    Some(group) if !cut => group.push(operand),
+                    _ => grouped.push(vec![operand]),
+                }
+            }
+            let merged: Vec<Vec<u8>> = grouped
+                .iter()
+                .map(|group| merge(None, group.iter().map(Vec::as_slice)))
+                .collect();
+            let value = merge(Some(&encode_ids(&[])), merged.iter().map(Vec::as_slice));
+            prop_assert_eq!(decode(&value).unwrap().iter().collect::<BTreeSet<_>>(), want);
         }
 
         #[test]

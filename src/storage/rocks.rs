@@ -289,6 +289,18 @@ impl Store {
         Ok(())
     }
 
+    /// Compacts a range to the end, so that what was deleted in it takes no space.
+    pub fn compact(&self, family: Family, from: &[u8], to: &[u8]) -> Result<(), StorageError> {
+        let handle = self.family(family.name)?;
+        self.db.compact_range_cf(handle, Some(from), Some(to));
+        Ok(())
+    }
+
+    /// Ends flushes and compactions, also one that is waited for. For a store that is about to be closed.
+    pub fn cancel_background_work(&self) {
+        self.db.cancel_all_background_work(true);
+    }
+
     /// A figure of RocksDB summed over all families, by property name.
     pub fn property(&self, name: &'static str) -> u64 {
         families::ALL
