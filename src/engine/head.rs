@@ -82,6 +82,11 @@ impl Head {
         u32::try_from(self.generation.load(Ordering::Relaxed) >> 32).unwrap_or(u32::MAX)
     }
 
+    /// Everything sealed before the last freeze, or frozen by it, is below this; what comes is not.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
     /// Live bytes; what is frozen is not counted.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

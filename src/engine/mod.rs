@@ -14,6 +14,7 @@ pub mod chunk;
 pub mod codec;
 pub mod head;
 pub mod merge;
+pub mod rewrite;
 pub mod run;
 pub mod scan;
 pub mod seal;

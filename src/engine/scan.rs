@@ -12,6 +12,9 @@ use crate::storage::keys::BlockKey;
 use crate::storage::{Store, families};
 use std::sync::Arc;
 
+/// Reads of one field before rewriting is taken for damage.
+const READS_MAX: usize = 8;
+
 /// Everything that holds points.
 #[derive(Clone)]
 pub struct Scanner {
@@ -43,6 +46,16 @@ impl Scanner {
         field: &FieldInfo,
         range: TimeRange,
     ) -> Result<Points, SourceError> {
+        steadily(|| self.read_once(bucket, series, field, range))
+    }
+
+    fn read_once(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+    ) -> Result<Points, SourceError> {
         let mut segments = self.segments(bucket, series, field.id, range)?;
         segments.sort_unstable_by_key(|segment| segment.rank);
         let parts = segments
@@ -59,6 +72,17 @@ impl Scanner {
     }
 
     pub fn window_stats(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        bounds: &[i64],
+        needed: StatsNeeded,
+    ) -> Result<Vec<WindowStats>, SourceError> {
+        steadily(|| self.window_stats_once(bucket, series, field, bounds, needed))
+    }
+
+    fn window_stats_once(
         &self,
         bucket: BucketId,
         series: SeriesId,
@@ -188,14 +212,24 @@ impl Scanner {
                         field: FieldId(0),
                         ..key
                     };
-                    self.store
-                        .get(families::BLOCKS, &shared.encode())
-                        .map_err(storage)
+                    let times = self.store.get(families::BLOCKS, &shared.encode());
+                    times.map_err(storage)?.ok_or(SourceError::Moved).map(Some)
                 },
                 || format!("{key:?}"),
             ),
         }
     }
+}
+
+/// A block's shared times are read after the block: in between both may have been rewritten.
+fn steadily<T>(read: impl Fn() -> Result<T, SourceError>) -> Result<T, SourceError> {
+    for _ in 0..READS_MAX {
+        match read() {
+            Err(SourceError::Moved) => {}
+            other => return other,
+        }
+    }
+    read()
 }
 
 fn storage(error: crate::storage::StorageError) -> SourceError {

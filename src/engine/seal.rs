@@ -59,10 +59,20 @@ pub fn seal(
             store.write(std::mem::replace(&mut group, store.group()), false)?;
         }
     }
-    let watermark = Watermark {
-        sequence: frozen.watermark,
-        epoch,
-    };
+    put_watermark(&mut group, partition, frozen.watermark, epoch);
+    store.write(group, false)?;
+    Ok(blocks)
+}
+
+/// Trims the journal, of which everything up to `sequence` is done.
+pub fn trim(store: &Store, partition: u16, sequence: u64, epoch: u32) -> Result<(), StorageError> {
+    let mut group = store.group();
+    put_watermark(&mut group, partition, sequence, epoch);
+    store.write(group, false)
+}
+
+fn put_watermark(group: &mut WriteGroup<'_>, partition: u16, sequence: u64, epoch: u32) {
+    let watermark = Watermark { sequence, epoch };
     group.put(
         families::META,
         keys::meta_watermark(partition),
@@ -71,10 +81,8 @@ pub fn seal(
     group.delete_range(
         families::JOURNAL,
         keys::journal(partition, 0),
-        keys::journal(partition, frozen.watermark.saturating_add(1)),
+        keys::journal(partition, sequence.saturating_add(1)),
     );
-    store.write(group, false)?;
-    Ok(blocks)
 }
 
 fn put_series(

@@ -119,6 +119,9 @@ pub enum Number {
 pub enum SourceError {
     #[error("{0}")]
     Storage(String),
+    /// Blocks were rewritten while they were read.
+    #[error("points were being deleted or merged while they were read, again and again; try again")]
+    Moved,
     #[error("the query was cancelled")]
     Cancelled,
 }

@@ -1,7 +1,8 @@
 //! What HTTP sees of the write path.
 
+use crate::engine::source::SeriesPredicate;
 use crate::line_protocol::ParseError;
-use crate::model::{BucketId, BucketSettings, Precision};
+use crate::model::{BucketId, BucketSettings, Precision, TimeRange};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -81,6 +82,14 @@ pub trait PointWriter: Send + Sync {
 
     /// Forgets a bucket and deletes its points, series and schema. Blocking.
     fn delete_bucket(&self, bucket: BucketId) -> Result<(), WriteError>;
+
+    /// Deletes the points that match, of all that were written before the call. Blocking.
+    fn delete(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+        range: TimeRange,
+    ) -> Result<(), WriteError>;
 
     fn figures(&self) -> WriteFigures;
 

@@ -1,19 +1,21 @@
 //! The front door of the write path, and the place where its parts are put together.
 
 use super::api::{Acknowledgement, PointWriter, WriteError, WriteFigures};
-use super::monitor;
-use super::partition::{Counters, Partition};
+use super::housekeeping::Compaction;
+use super::partition::{Counters, Job, Partition};
 use super::queue::{BATCHES_MAX, Room};
 use super::recovery::{Recovery, owner_of};
 use super::rejected::Rejections;
 use super::submission::{Message, Submission};
 use super::writer::Writer;
-use crate::engine::head::{Frozen, Head};
+use super::{housekeeping, monitor};
+use crate::engine::head::Head;
 use crate::engine::scan::Scanner;
 use crate::engine::seal::Watermark;
 use crate::engine::shards::Shards;
+use crate::engine::source::SeriesPredicate;
 use crate::line_protocol::{ParseOptions, ParsedBatch, Parser, Reason};
-use crate::model::{BucketId, BucketSettings, Precision};
+use crate::model::{BucketId, BucketSettings, Precision, TimeRange};
 use crate::series::fields::{FieldRegistry, SchemaScope};
 use crate::series::ids::SeriesIds;
 use crate::series::index::SeriesIndex;
@@ -35,6 +37,8 @@ const PARSER_CACHE_BYTES: usize = 4 << 20;
 const PARSERS_MAX: usize = 8;
 /// How often rejections are written to `_monitoring`.
 const MONITOR_EVERY: Duration = Duration::from_millis(500);
+/// Deletions whose space is yet to be given back.
+const COMPACTIONS_MAX: usize = 256;
 /// Room in a channel for messages that are no batches.
 const CONTROL_MESSAGES: usize = 64;
 
@@ -62,23 +66,26 @@ enum State {
 /// The write path. Cheap to share.
 pub struct Ingest {
     options: IngestOptions,
-    store: Arc<Store>,
-    shards: Arc<Shards>,
+    pub(super) store: Arc<Store>,
+    pub(super) shards: Arc<Shards>,
     fields: Arc<FieldRegistry>,
     ids: Arc<SeriesIds>,
-    index: Arc<SeriesIndex>,
-    partitions: Vec<Arc<Partition>>,
-    senders: Vec<Sender<Message>>,
+    pub(super) index: Arc<SeriesIndex>,
+    pub(super) partitions: Vec<Arc<Partition>>,
+    pub(super) senders: Vec<Sender<Message>>,
     receivers: Mutex<Vec<Receiver<Message>>>,
     room: Arc<Room>,
-    buckets: RwLock<HashMap<BucketId, BucketSettings>>,
+    pub(super) buckets: RwLock<HashMap<BucketId, BucketSettings>>,
     parsers: Mutex<Vec<(BucketId, Parser)>>,
     /// Sequence of the last batch; held while one is handed over, so that all writers see one order.
-    order: Mutex<u64>,
+    pub(super) order: Mutex<u64>,
     rejections: Arc<Rejections>,
     counters: Arc<Counters>,
     state: RwLock<State>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// May be in a long compaction, so it is ended in its own way.
+    housekeeper: Mutex<Option<JoinHandle<()>>>,
+    pub(super) compactions: (Sender<Compaction>, Receiver<Compaction>),
     /// Dropped to stop the housekeeping threads.
     stop: Mutex<Option<Sender<()>>>,
     /// Writers of the run before this one, when it had another number of them.
@@ -109,6 +116,7 @@ impl Ingest {
         let mut partitions = Vec::new();
         let (mut senders, mut receivers) = (Vec::new(), Vec::new());
         for number in 0..options.writers.max(1) {
+            let (sender, receiver) = bounded(BATCHES_MAX + CONTROL_MESSAGES);
             let partition = Partition::new(
                 number,
                 Arc::new(Head::new(epoch)),
@@ -116,6 +124,7 @@ impl Ingest {
                 Arc::clone(&shards),
                 Arc::clone(&counters),
                 head_max_bytes,
+                sender.clone(),
             );
             let sealed = watermarks
                 .get(usize::from(number))
@@ -123,7 +132,6 @@ impl Ingest {
                 .unwrap_or_default();
             partition.sequence.store(sealed.sequence, Ordering::Release);
             partitions.push(Arc::new(partition));
-            let (sender, receiver) = bounded(BATCHES_MAX + CONTROL_MESSAGES);
             senders.push(sender);
             receivers.push(receiver);
         }
@@ -146,6 +154,8 @@ impl Ingest {
             counters,
             state: RwLock::new(State::Recovering(0)),
             threads: Mutex::default(),
+            housekeeper: Mutex::default(),
+            compactions: bounded(COMPACTIONS_MAX),
             stop: Mutex::new(None),
         }))
     }
@@ -276,15 +286,19 @@ impl Ingest {
     fn spawn_threads(self: &Arc<Self>) -> Result<(), StorageError> {
         let mut threads = self.threads.lock();
         for (partition, messages) in self.partitions.iter().zip(self.receivers.lock().drain(..)) {
-            let (to_sealer, frozen) = bounded::<Arc<Frozen>>(1);
+            let (to_sealer, jobs) = bounded(1);
             let sealer = Arc::clone(partition);
             let all = self.partitions.clone();
+            let index = Arc::clone(&self.index);
             threads.push(spawn(format!("sealer-{}", partition.number), move || {
-                for frozen in frozen {
-                    // A block must hold no part of a batch that another writer could still lose.
-                    all.iter()
-                        .for_each(|partition| partition.wait_journaled(frozen.watermark));
-                    sealer.seal(&frozen);
+                for job in jobs {
+                    if let Job::Seal(frozen) = &job {
+                        // A block must hold no part of a batch that another writer could still lose.
+                        all.iter()
+                            .for_each(|partition| partition.wait_journaled(frozen.watermark));
+                    }
+                    sealer.work(job, &index);
+                    sealer.end_job();
                 }
             })?);
             let writer = Writer::new(
@@ -317,6 +331,12 @@ impl Ingest {
                 }
             })?);
         }
+        let ingest = Arc::downgrade(self);
+        let stopping = stopped.clone();
+        let housekeeper = spawn("housekeeper".to_owned(), move || {
+            housekeeping::run(&ingest, &stopping);
+        })?;
+        *self.housekeeper.lock() = Some(housekeeper);
         let ingest = Arc::downgrade(self);
         threads.push(spawn("monitor".to_owned(), move || {
             while stopped
@@ -351,6 +371,16 @@ impl Ingest {
         if let Err(error) = self.store.flush() {
             log::error!("the last flush failed; the journal has everything: {error}");
         }
+        self.end_housekeeping();
+    }
+
+    fn end_housekeeping(&self) {
+        self.store.cancel_background_work();
+        if let Some(housekeeper) = self.housekeeper.lock().take()
+            && housekeeper.join().is_err()
+        {
+            log::error!("the housekeeper had panicked");
+        }
     }
 
     /// Ends all threads without sealing, as a crash would.
@@ -364,6 +394,7 @@ impl Ingest {
             .lock()
             .drain(..)
             .for_each(|thread| drop(thread.join()));
+        self.end_housekeeping();
     }
 
     fn report_rejections(&self) {
@@ -433,13 +464,9 @@ impl Ingest {
         let submission = Arc::new(submission);
         let all = self.senders.iter().zip(&self.partitions);
         for (sender, partition) in all.filter(|(_, p)| owners & (1 << p.number) != 0) {
-            partition.pace.queue();
-            partition.queued_to.store(sequence, Ordering::Release);
             // The reservation guarantees a place.
-            if sender
-                .send(Message::Write(Arc::clone(&submission)))
-                .is_err()
-            {
+            let message = || Message::Write(Arc::clone(&submission));
+            if !partition.hand_over(sender, sequence, message) {
                 submission.done(Err("the writers have ended".to_owned()));
             }
         }
@@ -526,6 +553,23 @@ impl PointWriter for Ingest {
         let deleted = self.delete_stored(bucket);
         self.index.forget_bucket(bucket);
         deleted.map_err(|error| WriteError::Unavailable(error.to_string()))
+    }
+
+    fn delete(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+        range: TimeRange,
+    ) -> Result<(), WriteError> {
+        if !self.buckets.read().contains_key(&bucket) {
+            return Err(unknown_bucket(bucket));
+        }
+        let deleted = self.delete_points(bucket, predicate, range);
+        if deleted.map_err(WriteError::Unavailable)? > 0 {
+            // Not waited for: the points are gone already. One that finds no place is left to RocksDB.
+            let _ = self.compactions.0.try_send(Compaction { bucket, range });
+        }
+        Ok(())
     }
 
     fn figures(&self) -> WriteFigures {

@@ -19,6 +19,8 @@ use crate::series::fields::FieldSet;
 use std::sync::Arc;
 
 const VERSION: u8 = 1;
+/// See `deletion`.
+pub const VERSION_DELETION: u8 = 2;
 /// More rows than a batch can have are damage.
 const ROWS_MAX: usize = codec::COUNT_MAX;
 
@@ -162,17 +164,20 @@ pub struct Header {
     pub bucket: BucketId,
     /// Writers that have an entry of the batch, as bits.
     pub owners: u64,
+    /// A deletion, not points.
+    pub deletion: bool,
 }
 
 pub fn header(bytes: &[u8]) -> Result<Header, EntryError> {
     take_header(&mut Reader::new(bytes))
 }
 
-fn take_header(reader: &mut Reader<'_>) -> Result<Header, EntryError> {
-    match reader.byte()? {
-        VERSION => {}
+pub fn take_header(reader: &mut Reader<'_>) -> Result<Header, EntryError> {
+    let deletion = match reader.byte()? {
+        VERSION => false,
+        VERSION_DELETION => true,
         version => return Err(EntryError::Version(version)),
-    }
+    };
     let raw = reader.take(8)?.try_into().map(u64::from_be_bytes);
     let bucket = raw
         .ok()
@@ -181,6 +186,7 @@ fn take_header(reader: &mut Reader<'_>) -> Result<Header, EntryError> {
     Ok(Header {
         bucket,
         owners: reader.varint()?,
+        deletion,
     })
 }
 
@@ -220,7 +226,7 @@ pub fn decode<E: From<EntryError>>(
     Ok(Entry { bucket, pieces })
 }
 
-fn take_ids(reader: &mut Reader<'_>) -> Result<Vec<FieldId>, EntryError> {
+pub fn take_ids(reader: &mut Reader<'_>) -> Result<Vec<FieldId>, EntryError> {
     let number = reader.length(reader.remaining(), "number of fields")?;
     let mut ids = Vec::with_capacity(number);
     for _ in 0..number {
@@ -340,8 +346,12 @@ mod tests {
         writer.add(SeriesId(4), &columns, &rows);
         writer.add(SeriesId(5), &columns, &rows);
         let bytes = writer.finish();
-        let owners = 0b11;
-        assert_eq!(header(&bytes).unwrap(), Header { bucket, owners });
+        let want = Header {
+            bucket,
+            owners: 0b11,
+            deletion: false,
+        };
+        assert_eq!(header(&bytes).unwrap(), want);
         let entry = decode::<EntryError>(&bytes, |_, _| Ok(set())).unwrap();
         assert_eq!((entry.bucket, entry.pieces.len()), (bucket, 2));
         let back = &entry.pieces[1];

@@ -4,13 +4,15 @@
 //! front::Ingest::write   parse, reserve room in the queue, hand to the writers that own the series
 //! writer                 one thread a partition: look up series, check types and retention, commit one
 //!                        group (journal entries, new series, new types), append to the head, acknowledge
-//! sealer                 one thread a partition: frozen head → blocks, journal trimmed
+//! sealer                 one thread a partition: frozen head → blocks, journal trimmed; deletions
 //! ```
 //! A series belongs to the writer `hash(key) % writers` for the life of the process, so its points are
 //! applied in the order in which they were queued without any lock.
 
 pub mod api;
+pub mod deletion;
 pub mod front;
+pub mod housekeeping;
 pub mod journal;
 pub mod monitor;
 pub mod partition;

@@ -1,9 +1,14 @@
 //! What a writer shares with the front door, its sealer and the readers.
 
+use super::deletion::Deletion;
+use super::submission::Message;
 use crate::engine::head::{Frozen, Head};
-use crate::engine::seal::seal;
+use crate::engine::seal::{seal, trim};
 use crate::engine::shards::Shards;
-use crate::storage::Store;
+use crate::model::{FieldId, SeriesId};
+use crate::series::index::SeriesIndex;
+use crate::storage::{StorageError, Store};
+use crossbeam_channel::Sender;
 use parking_lot::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,10 +89,25 @@ pub struct Partition {
     sealed_entries: AtomicU64,
     /// Bytes journaled since the last freeze.
     journaled_bytes: AtomicU64,
+    /// Of the blocks sealed since the start.
+    pub first_generation: u64,
     /// Head bytes at which it is frozen.
     pub head_max_bytes: usize,
-    sealing: Mutex<bool>,
-    seal_done: Condvar,
+    /// Jobs that the sealer has not finished.
+    jobs: Mutex<usize>,
+    job_done: Condvar,
+    /// To this partition's own writer.
+    pub to_writer: Sender<Message>,
+}
+
+/// What the sealer does, in order.
+pub enum Job {
+    Seal(Arc<Frozen>),
+    Delete {
+        sequence: u64,
+        deletion: Deletion,
+        done: Sender<Result<u64, String>>,
+    },
 }
 
 impl Partition {
@@ -98,7 +118,9 @@ impl Partition {
         shards: Arc<Shards>,
         counters: Arc<Counters>,
         head_max_bytes: usize,
+        to_writer: Sender<Message>,
     ) -> Self {
+        let head_epoch = head.epoch();
         Self {
             number,
             head,
@@ -112,9 +134,11 @@ impl Partition {
             frozen_entries: AtomicU64::new(0),
             sealed_entries: AtomicU64::new(0),
             journaled_bytes: AtomicU64::new(0),
+            first_generation: u64::from(head_epoch) << 32,
             head_max_bytes,
-            sealing: Mutex::new(false),
-            seal_done: Condvar::new(),
+            jobs: Mutex::new(0),
+            job_done: Condvar::new(),
+            to_writer,
         }
     }
 
@@ -128,6 +152,18 @@ impl Partition {
     pub fn unsealed_entries(&self) -> u64 {
         let sealed = self.sealed_entries.load(Ordering::Acquire);
         self.entries.load(Ordering::Acquire).saturating_sub(sealed)
+    }
+
+    /// Sends a message; called for each sequence in order.
+    pub fn hand_over(
+        &self,
+        sender: &Sender<Message>,
+        sequence: u64,
+        message: impl FnOnce() -> Message,
+    ) -> bool {
+        self.pace.queue();
+        self.queued_to.store(sequence, Ordering::Release);
+        sender.send(message()).is_ok()
     }
 
     /// Waits until every batch up to `sequence` that was handed to this writer is journaled.
@@ -147,21 +183,30 @@ impl Partition {
             || self.journaled_bytes.load(Ordering::Relaxed) >= JOURNAL_SEAL_BYTES
     }
 
-    pub fn is_sealing(&self) -> bool {
-        *self.sealing.lock()
-    }
-
-    /// Waits until no seal is under way.
+    /// Waits until the sealer has nothing to do.
     pub fn wait_sealed(&self) {
-        let mut sealing = self.sealing.lock();
-        while *sealing {
-            self.seal_done
-                .wait_for(&mut sealing, Duration::from_millis(200));
+        let mut jobs = self.jobs.lock();
+        while *jobs > 0 {
+            self.job_done
+                .wait_for(&mut jobs, Duration::from_millis(200));
         }
     }
 
+    pub fn start_job(&self, to_sealer: &Sender<Job>, job: Job) {
+        *self.jobs.lock() += 1;
+        if to_sealer.send(job).is_err() {
+            log::error!("the sealer of writer {} is gone", self.number);
+            self.end_job();
+        }
+    }
+
+    pub fn end_job(&self) {
+        *self.jobs.lock() -= 1;
+        self.job_done.notify_all();
+    }
+
     /// Freezes the head and hands it to `to_sealer`; the caller has seen that no seal is under way.
-    pub fn start_seal(&self, to_sealer: &crossbeam_channel::Sender<Arc<Frozen>>) {
+    pub fn start_seal(&self, to_sealer: &Sender<Job>) {
         if self.unsealed_entries() == 0 {
             return;
         }
@@ -169,47 +214,92 @@ impl Partition {
         let entries = self.entries.load(Ordering::Acquire);
         self.frozen_entries.store(entries, Ordering::Release);
         self.journaled_bytes.store(0, Ordering::Relaxed);
-        *self.sealing.lock() = true;
-        if to_sealer.send(frozen).is_err() {
-            log::error!("the sealer of writer {} is gone", self.number);
-            *self.sealing.lock() = false;
+        self.start_job(to_sealer, Job::Seal(frozen));
+    }
+
+    /// Does one job. A failure is tried again: what is not done stays in the journal.
+    pub fn work(&self, job: Job, index: &SeriesIndex) {
+        match job {
+            Job::Seal(frozen) => self.seal(&frozen),
+            Job::Delete {
+                sequence,
+                deletion,
+                done,
+            } => {
+                let bucket = deletion.bucket;
+                let touched = retrying("deleting", || {
+                    self.delete(sequence, &deletion, |id| index.fields_of(bucket, id))
+                });
+                let message = Message::DropEmpty {
+                    bucket,
+                    series: deletion.series(),
+                    // Who asked may have given up waiting.
+                    done: Box::new(move || drop(done.send(Ok(touched)))),
+                };
+                if let Err(full) = self.to_writer.try_send(message)
+                    && let Message::DropEmpty { done, .. } = full.into_inner()
+                {
+                    done();
+                }
+            }
         }
     }
 
     /// Seals what is frozen. A failure leaves it frozen, in the journal, and is tried again.
     pub fn seal(&self, frozen: &Arc<Frozen>) {
         let started = Instant::now();
-        let mut pause = Duration::from_millis(100);
-        loop {
-            match seal(
+        let blocks = retrying("sealing", || {
+            seal(
                 &self.store,
                 &self.shards,
                 self.number,
                 frozen,
                 self.head.epoch(),
-            ) {
-                Ok(blocks) => {
-                    self.counters.seals.fetch_add(1, Ordering::Relaxed);
-                    self.counters.blocks.fetch_add(blocks, Ordering::Relaxed);
-                    let entries = self.frozen_entries.load(Ordering::Acquire);
-                    self.sealed_entries.store(entries, Ordering::Release);
-                    log::debug!(
-                        "writer {} sealed {} series as {blocks} blocks in {:?}",
-                        self.number,
-                        frozen.series.len(),
-                        started.elapsed()
-                    );
-                    break;
-                }
-                Err(error) => {
-                    log::error!("sealing failed, trying again in {pause:?}: {error}");
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_secs(10));
-                }
+            )
+        });
+        self.counters.seals.fetch_add(1, Ordering::Relaxed);
+        self.counters.blocks.fetch_add(blocks, Ordering::Relaxed);
+        let entries = self.frozen_entries.load(Ordering::Acquire);
+        self.sealed_entries.store(entries, Ordering::Release);
+        log::debug!(
+            "writer {} sealed {} series as {blocks} blocks in {:?}",
+            self.number,
+            frozen.series.len(),
+            started.elapsed()
+        );
+        self.head.release(frozen);
+    }
+
+    /// Carries out a deletion; everything before it in the journal is sealed. `fields_of` gives all fields
+    /// of a series.
+    pub fn delete(
+        &self,
+        sequence: u64,
+        deletion: &Deletion,
+        fields_of: impl FnMut(SeriesId) -> Result<Vec<FieldId>, StorageError>,
+    ) -> Result<u64, StorageError> {
+        let since = self.first_generation;
+        let touched = deletion.carry_out(&self.store, &self.shards, since, fields_of)?;
+        trim(&self.store, self.number, sequence, self.head.epoch())?;
+        let entries = self.entries.load(Ordering::Acquire);
+        if self.sequence.load(Ordering::Acquire) == sequence {
+            self.sealed_entries.store(entries, Ordering::Release);
+        }
+        Ok(touched)
+    }
+}
+
+/// Tries until it works, ever more slowly.
+fn retrying<T>(what: &str, mut work: impl FnMut() -> Result<T, StorageError>) -> T {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match work() {
+            Ok(done) => return done,
+            Err(error) => {
+                log::error!("{what} failed, trying again in {pause:?}: {error}");
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(Duration::from_secs(10));
             }
         }
-        self.head.release(frozen);
-        *self.sealing.lock() = false;
-        self.seal_done.notify_all();
     }
 }

@@ -1,5 +1,6 @@
 //! Replaying the journal: what was acknowledged and not sealed goes back into the heads.
 
+use super::deletion::Deletion;
 use super::journal::{self, EntryError};
 use super::partition::Partition;
 use crate::model::{BucketId, SeriesKey};
@@ -121,6 +122,12 @@ impl Recovery<'_> {
             replayed.skipped += 1;
             return Ok(());
         };
+        if header.deletion {
+            let deletion = Deletion::decode(value).map_err(|error| damaged(error.to_string()))?;
+            self.replay_deletion((partition, sequence), &deletion)?;
+            replayed.entries += 1;
+            return Ok(());
+        }
         let decoded = journal::decode(value, |bucket, ids| {
             self.fields.set_of(bucket, ids).map_err(Failure::Storage)
         });
@@ -150,6 +157,35 @@ impl Recovery<'_> {
         }
         self.table.shrink();
         replayed.entries += 1;
+        Ok(())
+    }
+}
+
+impl Recovery<'_> {
+    /// Deletes once more. What was replayed so far came before the deletion, so it is sealed first.
+    fn replay_deletion(
+        &mut self,
+        (owner, sequence): (u16, u64),
+        deletion: &Deletion,
+    ) -> Result<(), StorageError> {
+        for partition in self.partitions {
+            let mut done = partition.sequence.load(Ordering::Acquire);
+            if partition.number == owner {
+                done = done.min(sequence.saturating_sub(1));
+            }
+            partition.seal(&partition.head.freeze(done));
+        }
+        let Some(partition) = self.partitions.first() else {
+            return Ok(());
+        };
+        let bucket = deletion.bucket;
+        let table = &mut self.table;
+        let since = partition.first_generation;
+        deletion.carry_out(self.store, &partition.shards, since, |id| {
+            let place = table.find_by_id(bucket, id)?;
+            Ok(place.map_or_else(Vec::new, |place| table.field_ids(place)))
+        })?;
+        self.table.shrink();
         Ok(())
     }
 }

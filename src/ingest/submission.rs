@@ -1,10 +1,12 @@
 //! A parsed batch on its way through the writers.
 
 use super::api::WriteError;
+use super::deletion::DeleteRequest;
 use super::queue::Reservation;
 use crate::line_protocol::batch::ParsedBatch;
 use crate::model::{BucketId, BucketSettings};
 use parking_lot::Mutex;
+use roaring::RoaringBitmap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::oneshot;
@@ -36,6 +38,13 @@ struct Answer {
 
 pub enum Message {
     Write(Arc<Submission>),
+    Delete(Arc<DeleteRequest>),
+    /// Series that may have lost all their points: forget those that have.
+    DropEmpty {
+        bucket: BucketId,
+        series: RoaringBitmap,
+        done: Box<dyn FnOnce() + Send>,
+    },
     /// Forget all of a bucket; answers when done.
     Forget(BucketId, crossbeam_channel::Sender<()>),
     /// Finish what is queued, seal everything, end.

@@ -126,6 +126,8 @@ fn value(field: u8, value: i64) -> FieldValue {
 #[derive(Debug, Clone)]
 enum Step {
     Write(Vec<TestPoint>),
+    /// Of one host or all, one field or all, in a range.
+    Delete(Option<u8>, Option<u8>, TimeRange),
     /// The process ends without a word; the number of writers may change.
     Crash(u16),
     Stop,
@@ -154,10 +156,62 @@ fn ordered() -> impl Strategy<Value = Vec<TestPoint>> {
     })
 }
 
+fn deletion() -> impl Strategy<Value = Step> {
+    let range = prop_oneof![
+        3 => (-10_i64..1500, 1_i64..1500).prop_map(|(start, length)| TimeRange::new(start, start + length)),
+        1 => Just(TimeRange::ALL),
+    ];
+    (
+        prop::option::of(0_u8..4),
+        prop::option::weighted(0.3, 0_u8..3),
+        range,
+    )
+        .prop_map(|(host, field, range)| Step::Delete(host, field, range))
+}
+
+fn delete(
+    ingest: &Ingest,
+    model: &mut Model,
+    host: Option<u8>,
+    field: Option<u8>,
+    range: TimeRange,
+) {
+    let mut parts = vec![SeriesPredicate::Measurement(TextMatch::Equal("m".into()))];
+    if let Some(host) = host {
+        let tag = TextMatch::Equal(format!("h{host}").into());
+        parts.push(SeriesPredicate::Tag("host".into(), tag));
+    }
+    if let Some(field) = field {
+        let field = TextMatch::Equal(name(field).into());
+        parts.push(SeriesPredicate::Field(field));
+    }
+    ingest
+        .delete(bucket().id, &SeriesPredicate::And(parts), range)
+        .unwrap();
+    let mut touched = std::collections::BTreeSet::new();
+    for ((of_host, of_field), points) in model.iter_mut() {
+        if host.is_none_or(|host| host == *of_host) && field.is_none_or(|field| field == *of_field)
+        {
+            points.retain(|time, _| !range.contains(*time));
+            touched.insert(*of_host);
+        }
+    }
+    // A series without any point is gone, with all its fields.
+    for host in touched {
+        if model
+            .iter()
+            .all(|((other, _), points)| *other != host || points.is_empty())
+        {
+            model.retain(|(other, _), _| *other != host);
+        }
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(point(), 1..60).prop_map(Step::Write),
         2 => ordered().prop_map(Step::Write),
+        1 => deletion(),
         1 => (1_u16..4).prop_map(Step::Crash),
         1 => Just(Step::Stop),
     ]
@@ -233,8 +287,6 @@ fn write(ingest: &Arc<Ingest>, points: &[TestPoint]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
-
     #[test]
     fn what_was_acknowledged_is_read_whatever_happens(steps in prop::collection::vec(step(), 1..14)) {
         let dir = tempfile::tempdir().unwrap();
@@ -250,6 +302,7 @@ proptest! {
                         }
                     }
                 }
+                Step::Delete(host, field, range) => delete(&ingest, &mut model, *host, *field, *range),
                 Step::Crash(writers) => {
                     ingest.abandon();
                     drop(ingest);
@@ -324,6 +377,38 @@ fn a_deleted_bucket_leaves_nothing_behind() {
     let model = Model::from([((1, 0), BTreeMap::from([(6, 2)]))]);
     check(&ingest, &model).unwrap();
     ingest.abandon();
+    drop(ingest);
+    check(&open(dir.path(), 2), &model).unwrap();
+}
+
+#[test]
+fn expired_shards_go_and_series_without_points_with_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let ingest = open(dir.path(), 2);
+    let point = |host, time| TestPoint {
+        host,
+        time,
+        fields: vec![(0, 1)],
+    };
+    write(&ingest, &[point(0, 5), point(1, 6), point(1, 3 * SHARD_NS)]);
+    // Points in memory are not dropped; a restart seals them.
+    ingest.stop();
+    drop(ingest);
+    let ingest = open(dir.path(), 2);
+    ingest.set_bucket(BucketSettings {
+        retention_ns: SHARD_NS,
+        ..bucket()
+    });
+    ingest.enforce_retention(2 * SHARD_NS - 1);
+    assert_eq!(ingest.reader().scanner.shards.of(bucket().id).len(), 2);
+    ingest.enforce_retention(2 * SHARD_NS);
+    ingest
+        .reader()
+        .wait_visible(std::time::Duration::from_secs(10))
+        .unwrap();
+    ingest.stop();
+    let model = Model::from([((1, 0), BTreeMap::from([(3 * SHARD_NS, 1)]))]);
+    check(&ingest, &model).unwrap();
     drop(ingest);
     check(&open(dir.path(), 2), &model).unwrap();
 }

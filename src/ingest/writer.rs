@@ -1,25 +1,29 @@
 //! A writer: the one thread that decides about the points of its series.
 
+use super::deletion::{DeleteRequest, Deletion, targets};
 use super::journal::EntryWriter;
-use super::partition::Partition;
+use super::partition::{Job, Partition};
 use super::recovery::owner_of;
 use super::rejected::{Reason, Rejection, Rejections};
 use super::submission::{Message, Submission};
-use crate::engine::head::Frozen;
+use crate::engine::rewrite::has_blocks;
 use crate::engine::run::{ColumnIn, RowsIn};
 use crate::line_protocol::batch::FieldLayout;
-use crate::model::{BucketId, FieldType, SeriesId};
+use crate::model::{BucketId, FieldType, SeriesId, SeriesKey};
 use crate::series::fields::FieldSet;
 use crate::series::index::SeriesIndex;
 use crate::series::table::{Found, SeriesTable};
 use crate::storage::{StorageError, WriteGroup, families, keys};
 use crossbeam_channel::{Receiver, Sender};
 use hashbrown::HashMap;
+use roaring::RoaringBitmap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Batches that are committed together. More would only delay the first.
 const GROUP_BATCHES_MAX: usize = 64;
+/// Series that are forgotten in one group.
+const DROP_SERIES: usize = 1024;
 /// Resolved layouts that are remembered.
 const RESOLVED_MAX: usize = 4096;
 
@@ -29,7 +33,7 @@ pub struct Writer {
     pub index: Arc<SeriesIndex>,
     pub rejections: Arc<Rejections>,
     pub messages: Receiver<Message>,
-    pub to_sealer: Sender<Arc<Frozen>>,
+    pub to_sealer: Sender<Job>,
     /// Number of writers; a series belongs to `hash % writers`.
     pub writers: usize,
     resolved: HashMap<(usize, usize), Resolved>,
@@ -73,7 +77,7 @@ impl Writer {
         index: Arc<SeriesIndex>,
         rejections: Arc<Rejections>,
         messages: Receiver<Message>,
-        to_sealer: Sender<Arc<Frozen>>,
+        to_sealer: Sender<Job>,
         writers: usize,
     ) -> Self {
         Self {
@@ -115,6 +119,12 @@ impl Writer {
             }
             match after {
                 None | Some(Message::Write(_)) => {}
+                Some(Message::Delete(request)) => self.delete(&request),
+                Some(Message::DropEmpty {
+                    bucket,
+                    series,
+                    done,
+                }) => self.drop_empty(bucket, &series, done),
                 Some(Message::Forget(bucket, done)) => self.forget(bucket, &done),
                 Some(Message::Stop) => break,
                 #[cfg(test)]
@@ -514,6 +524,112 @@ impl Writer {
             types: None,
             count: count as u64,
         });
+    }
+
+    /// Journals a deletion and hands it to the sealer.
+    fn delete(&mut self, request: &DeleteRequest) {
+        let journaled = self.journal_deletion(request);
+        self.partition
+            .sequence
+            .store(request.sequence, Ordering::Release);
+        self.partition.pace.apply(1);
+        match journaled {
+            Ok(deletion) => {
+                let job = Job::Delete {
+                    sequence: request.sequence,
+                    deletion,
+                    done: request.done.clone(),
+                };
+                self.partition.start_job(&self.to_sealer, job);
+            }
+            // Who asked may have given up waiting.
+            Err(error) => drop(request.done.send(Err(error.to_string()))),
+        }
+    }
+
+    fn journal_deletion(&mut self, request: &DeleteRequest) -> Result<Deletion, StorageError> {
+        let mut series = self.index.select(request.bucket, &request.predicate)?;
+        series.retain(|found| {
+            let hash = SeriesKey::hash64(found.key.as_bytes());
+            owner_of(hash, self.writers) == usize::from(self.partition.number)
+        });
+        // Frozen now, everything before the deletion has an older generation than what follows.
+        self.partition.wait_sealed();
+        self.partition.start_seal(&self.to_sealer);
+        let deletion = Deletion {
+            bucket: request.bucket,
+            owners: request.owners,
+            range: request.range,
+            generation: self.partition.head.generation(),
+            targets: targets(&series),
+        };
+        let value = deletion.encode();
+        let store = Arc::clone(&self.partition.store);
+        let mut group = store.group();
+        let bytes = value.len() as u64;
+        group.put(
+            families::JOURNAL,
+            keys::journal(self.partition.number, request.sequence),
+            value,
+        );
+        store.write(group, false)?;
+        self.partition.journaled(1, bytes);
+        Ok(deletion)
+    }
+
+    /// Forgets those of the series that have no points any more.
+    fn drop_empty(
+        &mut self,
+        bucket: BucketId,
+        series: &RoaringBitmap,
+        done: Box<dyn FnOnce() + Send>,
+    ) {
+        let ids: Vec<SeriesId> = series.iter().map(SeriesId).collect();
+        for piece in ids.chunks(DROP_SERIES) {
+            if let Err(error) = self.drop_empty_piece(bucket, piece) {
+                log::error!("series without points could not be forgotten: {error}");
+                break;
+            }
+        }
+        done();
+    }
+
+    fn drop_empty_piece(&mut self, bucket: BucketId, ids: &[SeriesId]) -> Result<(), StorageError> {
+        let mut dropped = Vec::new();
+        let store = Arc::clone(&self.partition.store);
+        let shards = Arc::clone(&self.partition.shards);
+        let mut group = store.group();
+        for id in ids.iter().copied() {
+            let in_head = self
+                .partition
+                .head
+                .read()
+                .series(bucket, id)
+                .next()
+                .is_some();
+            let Some(place) = self.table.find_by_id(bucket, id)? else {
+                continue;
+            };
+            let own = self.table.get(place).is_some_and(|entry| {
+                let hash = SeriesKey::hash64(entry.key.as_bytes());
+                owner_of(hash, self.writers) == usize::from(self.partition.number)
+            });
+            let fields = self.table.field_ids(place);
+            if own && !in_head && !has_blocks(&store, &shards, bucket, id, &fields)? {
+                self.table.put_removal(place, &mut group);
+                dropped.push((bucket, id));
+            }
+        }
+        self.table.put_postings(&mut group);
+        if !group.is_empty() {
+            store.write(group, false)?;
+        }
+        if !dropped.is_empty() {
+            self.table.forget(bucket, dropped.len());
+            self.resolved.clear();
+            self.index.fields_changed(&dropped);
+        }
+        Ok(())
     }
 
     fn forget(&mut self, bucket: BucketId, done: &Sender<()>) {

@@ -1,0 +1,169 @@
+//! What goes on beside writing and reading: retention, forgetting series without points, giving space back.
+
+use super::deletion::DeleteRequest;
+use super::front::Ingest;
+use super::submission::Message;
+use crate::engine::shards::Shard;
+use crate::engine::source::SeriesPredicate;
+use crate::model::{BucketId, TimeRange};
+use crate::storage::keys::{self, BlockKey};
+use crate::storage::{StorageError, families};
+use crossbeam_channel::{Receiver, bounded, select, tick};
+use roaring::RoaringBitmap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// How often shards are looked at. With the compaction that follows, disk is given back within a minute.
+const RETENTION_EVERY: Duration = Duration::from_secs(10);
+
+/// Shards whose deleted blocks still take space.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Compaction {
+    pub bucket: BucketId,
+    pub range: TimeRange,
+}
+
+/// Keeps house until `stopped` is disconnected.
+pub(super) fn run(ingest: &Weak<Ingest>, stopped: &Receiver<()>) {
+    let Some(compactions) = ingest.upgrade().map(|ingest| ingest.compactions.1.clone()) else {
+        return;
+    };
+    let look = tick(RETENTION_EVERY);
+    loop {
+        let compaction = select! {
+            recv(stopped) -> _ => return,
+            recv(look) -> _ => None,
+            recv(compactions) -> compaction => compaction.ok(),
+        };
+        let Some(ingest) = ingest.upgrade() else {
+            return;
+        };
+        match compaction {
+            Some(compaction) => ingest.compact_shards(compaction.bucket, compaction.range),
+            None => ingest.enforce_retention(crate::clock::now_ns()),
+        }
+    }
+}
+
+impl Ingest {
+    /// Deletes points and waits until it is done. Returns the number of blocks that lost points.
+    pub(super) fn delete_points(
+        &self,
+        bucket: BucketId,
+        predicate: &SeriesPredicate,
+        range: TimeRange,
+    ) -> Result<u64, String> {
+        let (done, outcomes) = bounded(self.senders.len());
+        let mut order = self.order.lock();
+        if let Some(reason) = super::PointWriter::not_ready(self) {
+            return Err(reason);
+        }
+        *order += 1;
+        let owners = u64::MAX >> (64 - self.senders.len().clamp(1, 64));
+        let request = Arc::new(DeleteRequest {
+            sequence: *order,
+            owners,
+            bucket,
+            predicate: predicate.clone(),
+            range,
+            done,
+        });
+        for (sender, partition) in self.senders.iter().zip(&self.partitions) {
+            partition.hand_over(sender, request.sequence, || {
+                Message::Delete(Arc::clone(&request))
+            });
+        }
+        drop(order);
+        drop(request);
+        let mut touched = 0;
+        for _ in &self.senders {
+            let outcome = outcomes.recv();
+            touched += outcome.map_err(|_| "the writers have ended".to_owned())??;
+        }
+        Ok(touched)
+    }
+
+    /// Gives the space of deleted blocks back, which RocksDB by itself does only when it happens to
+    /// compact.
+    pub(super) fn compact_shards(&self, bucket: BucketId, range: TimeRange) {
+        for shard in self.shards.within(bucket, range) {
+            let (from, to) = shard_keys(bucket, shard.start);
+            if let Err(error) = self.store.compact(families::BLOCKS, &from, &to) {
+                log::warn!("the space of deleted points was not given back yet: {error}");
+            }
+        }
+    }
+
+    /// Drops all shards that are older than their bucket keeps.
+    pub(super) fn enforce_retention(&self, now_ns: i64) {
+        let buckets: Vec<_> = self.buckets.read().values().copied().collect();
+        for bucket in buckets.into_iter().filter(|bucket| bucket.retention_ns > 0) {
+            let oldest = now_ns.saturating_sub(bucket.retention_ns);
+            let mut expired = self.shards.of(bucket.id);
+            expired.retain(|shard| shard.end <= oldest);
+            if expired.is_empty() {
+                continue;
+            }
+            let dropped = expired
+                .iter()
+                .try_for_each(|shard| self.drop_shard(bucket.id, shard))
+                .and_then(|()| self.forget_empty_series(bucket.id));
+            match dropped {
+                Ok(()) => log::info!(
+                    "dropped {} shards of bucket {} that its retention does not keep",
+                    expired.len(),
+                    bucket.id
+                ),
+                Err(error) => log::error!("expired shards of bucket {}: {error}", bucket.id),
+            }
+        }
+    }
+
+    fn drop_shard(&self, bucket: BucketId, shard: &Shard) -> Result<(), StorageError> {
+        self.shards.forget(bucket, shard.start);
+        let (from, to) = shard_keys(bucket, shard.start);
+        let mut group = self.store.group();
+        group.delete(families::META, keys::meta_shard(bucket, shard.start));
+        group.delete_range(families::BLOCKS, &from, &to);
+        self.store.write(group, false)?;
+        self.store.drop_files_in_range(families::BLOCKS, &from, &to)
+    }
+
+    /// Has the writers forget series that no block mentions; they look at their heads themselves.
+    fn forget_empty_series(&self, bucket: BucketId) -> Result<(), StorageError> {
+        let mut empty = self.index.all_series(bucket)?;
+        for shard in self.shards.of(bucket) {
+            let (from, to) = shard_keys(bucket, shard.start);
+            self.store
+                .scan(families::BLOCKS, &from, Some(&to), |key, _| {
+                    if let Some(key) = BlockKey::decode(key) {
+                        empty.remove(key.series.0);
+                    }
+                    true
+                })?;
+        }
+        if !empty.is_empty() {
+            self.drop_empty(bucket, &empty);
+        }
+        Ok(())
+    }
+
+    fn drop_empty(&self, bucket: BucketId, series: &RoaringBitmap) {
+        for sender in &self.senders {
+            let message = Message::DropEmpty {
+                bucket,
+                series: series.clone(),
+                done: Box::new(|| ()),
+            };
+            // A full queue is no place for housekeeping; the next dropped shard brings it up again.
+            drop(sender.try_send(message));
+        }
+    }
+}
+
+/// Keys of a shard's blocks: from inclusive, to exclusive.
+fn shard_keys(bucket: BucketId, shard: i64) -> (Vec<u8>, Vec<u8>) {
+    let from = keys::shard_prefix(bucket, shard);
+    let to = keys::after_prefix(&from).unwrap_or_else(|| vec![0xff; from.len() + 1]);
+    (from, to)
+}
