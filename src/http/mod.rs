@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod delete;
 mod error;
 mod health;
 mod metrics;

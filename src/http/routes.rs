@@ -4,7 +4,8 @@ use super::auth::identify;
 use super::error::ApiError;
 use super::resources::{authorizations, buckets, orgs, users};
 use super::{
-    AppState, BUILD, COMPATIBLE_VERSION, health, metrics, query, session, setup, v1, write,
+    AppState, BUILD, COMPATIBLE_VERSION, delete as delete_points, health, metrics, query, session,
+    setup, v1, write,
 };
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -74,6 +75,7 @@ fn configure_v2(config: &mut ServiceConfig) {
         .service(open("/signin", "POST").route(post().to(session::signin)))
         .service(open("/signout", "POST").route(post().to(session::signout)))
         .service(closed("/write", "POST").route(post().to(write::write)))
+        .service(closed("/delete", "POST").route(post().to(delete_points::delete)))
         .service(closed("/query", "POST").route(post().to(query::query)))
         .service(closed("/query/analyze", "POST").route(post().to(query::analyze)))
         .service(closed("/query/ast", "POST").route(post().to(query::ast)))
@@ -144,6 +146,7 @@ async fn links() -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "authorizations": "/api/v2/authorizations",
         "buckets": "/api/v2/buckets",
+        "delete": "/api/v2/delete",
         "me": "/api/v2/me",
         "orgs": "/api/v2/orgs",
         "query": {

@@ -538,7 +538,14 @@ impl PointWriter for Ingest {
     }
 
     fn set_bucket(&self, settings: BucketSettings) {
-        self.buckets.write().insert(settings.id, settings);
+        let before = self.buckets.write().insert(settings.id, settings);
+        if before.is_some_and(|before| before.retention_ns != settings.retention_ns) {
+            // What the new retention does not keep is dropped as shards, which needs it in blocks.
+            for sender in &self.senders {
+                // With a full queue the head is sealed soon anyway.
+                let _ = sender.try_send(Message::Seal);
+            }
+        }
     }
 
     fn delete_bucket(&self, bucket: BucketId) -> Result<(), WriteError> {

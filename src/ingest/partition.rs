@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// Journal bytes of one writer after which it seals. More would only make a restart slower.
 pub const JOURNAL_SEAL_BYTES: u64 = 16 << 20;
 
+/// Age at which a head is sealed however small it is, so that retention reaches its points. Sooner would
+/// make small blocks of what comes slowly.
+const HEAD_AGE_MAX: Duration = Duration::from_secs(2 * 3600);
+
 /// Figures of all writers together.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -89,6 +93,8 @@ pub struct Partition {
     sealed_entries: AtomicU64,
     /// Bytes journaled since the last freeze.
     journaled_bytes: AtomicU64,
+    /// When the head got its first points.
+    head_since: Mutex<Option<Instant>>,
     /// Of the blocks sealed since the start.
     pub first_generation: u64,
     /// Head bytes at which it is frozen.
@@ -134,6 +140,7 @@ impl Partition {
             frozen_entries: AtomicU64::new(0),
             sealed_entries: AtomicU64::new(0),
             journaled_bytes: AtomicU64::new(0),
+            head_since: Mutex::default(),
             first_generation: u64::from(head_epoch) << 32,
             head_max_bytes,
             jobs: Mutex::new(0),
@@ -146,6 +153,9 @@ impl Partition {
     pub fn journaled(&self, entries: u64, bytes: u64) {
         self.entries.fetch_add(entries, Ordering::AcqRel);
         self.journaled_bytes.fetch_add(bytes, Ordering::Relaxed);
+        if entries > 0 {
+            self.head_since.lock().get_or_insert_with(Instant::now);
+        }
     }
 
     /// Entries that a restart would replay.
@@ -177,10 +187,16 @@ impl Partition {
             .wait_until(|| self.sequence.load(Ordering::Acquire) >= target);
     }
 
-    /// Whether the head is large enough to be sealed.
+    /// Whether the head is large or old enough to be sealed.
     pub fn wants_seal(&self) -> bool {
         self.head.bytes() >= self.head_max_bytes
             || self.journaled_bytes.load(Ordering::Relaxed) >= JOURNAL_SEAL_BYTES
+            || self.is_old()
+    }
+
+    pub fn is_old(&self) -> bool {
+        let since = *self.head_since.lock();
+        since.is_some_and(|since| since.elapsed() >= HEAD_AGE_MAX)
     }
 
     /// Waits until the sealer has nothing to do.
@@ -214,6 +230,7 @@ impl Partition {
         let entries = self.entries.load(Ordering::Acquire);
         self.frozen_entries.store(entries, Ordering::Release);
         self.journaled_bytes.store(0, Ordering::Relaxed);
+        *self.head_since.lock() = None;
         self.start_job(to_sealer, Job::Seal(frozen));
     }
 

@@ -47,6 +47,8 @@ pub enum Message {
     },
     /// Forget all of a bucket; answers when done.
     Forget(BucketId, crossbeam_channel::Sender<()>),
+    /// Seal what there is, if the sealer is idle.
+    Seal,
     /// Finish what is queued, seal everything, end.
     Stop,
     /// End at once.

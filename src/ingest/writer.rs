@@ -14,14 +14,17 @@ use crate::series::fields::FieldSet;
 use crate::series::index::SeriesIndex;
 use crate::series::table::{Found, SeriesTable};
 use crate::storage::{StorageError, WriteGroup, families, keys};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// Batches that are committed together. More would only delay the first.
 const GROUP_BATCHES_MAX: usize = 64;
+/// How often an idle writer looks at the age of its head.
+const AGE_CHECK: Duration = Duration::from_secs(30);
 /// Series that are forgotten in one group.
 const DROP_SERIES: usize = 1024;
 /// Resolved layouts that are remembered.
@@ -98,7 +101,17 @@ impl Writer {
 
     /// Works until it is told to stop, then seals everything.
     pub fn run(mut self) {
-        while let Ok(message) = self.messages.recv() {
+        loop {
+            let message = match self.messages.recv_timeout(AGE_CHECK) {
+                Ok(message) => message,
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.partition.is_old() {
+                        self.seal();
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             let mut group = Vec::new();
             let mut after = None;
             let mut next = Some(message);
@@ -126,6 +139,7 @@ impl Writer {
                     done,
                 }) => self.drop_empty(bucket, &series, done),
                 Some(Message::Forget(bucket, done)) => self.forget(bucket, &done),
+                Some(Message::Seal) => self.seal(),
                 Some(Message::Stop) => break,
                 #[cfg(test)]
                 Some(Message::Abandon) => {
@@ -134,9 +148,14 @@ impl Writer {
                 }
             }
         }
+        self.seal();
+        self.partition.wait_sealed();
+    }
+
+    /// At most one frozen head beside the live one: that is the bound on memory.
+    fn seal(&self) {
         self.partition.wait_sealed();
         self.partition.start_seal(&self.to_sealer);
-        self.partition.wait_sealed();
     }
 
     fn write_group(&mut self, submissions: &[Arc<Submission>]) {
@@ -167,9 +186,7 @@ impl Writer {
             .for_each(|submission| submission.done(outcome.clone()));
         self.table.shrink();
         if self.partition.wants_seal() {
-            // At most one frozen head beside the live one: that is the bound on memory.
-            self.partition.wait_sealed();
-            self.partition.start_seal(&self.to_sealer);
+            self.seal();
         }
     }
 
@@ -554,8 +571,7 @@ impl Writer {
             owner_of(hash, self.writers) == usize::from(self.partition.number)
         });
         // Frozen now, everything before the deletion has an older generation than what follows.
-        self.partition.wait_sealed();
-        self.partition.start_seal(&self.to_sealer);
+        self.seal();
         let deletion = Deletion {
             bucket: request.bucket,
             owners: request.owners,
@@ -636,7 +652,7 @@ impl Writer {
         self.partition.wait_sealed();
         self.partition.head.forget_bucket(bucket);
         // The journal must not hold entries of series that are about to go.
-        self.partition.start_seal(&self.to_sealer);
+        self.seal();
         self.partition.wait_sealed();
         self.table.clear();
         self.resolved.clear();

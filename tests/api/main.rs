@@ -12,6 +12,7 @@
 mod auth;
 mod buckets;
 mod config;
+mod delete;
 mod gzip;
 mod lifecycle;
 mod orgs_users;

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod deletion;
 mod kill;
 mod ledger;
 mod stop;
