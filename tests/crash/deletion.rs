@@ -39,7 +39,7 @@ fn a_deletion_that_a_kill_cuts_off_is_done_wholly_or_not_at_all_and_never_undone
         );
         let answer = std::thread::scope(|scope| {
             let deletion = scope.spawn(|| request.try_send());
-            std::thread::sleep(Duration::from_millis(1 + round * 10));
+            std::thread::sleep(Duration::from_millis(1 + 2 * round));
             kill();
             deletion.join().unwrap()
         });
