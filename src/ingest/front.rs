@@ -203,6 +203,7 @@ impl Ingest {
         let mut recovery = Recovery {
             store: &self.store,
             sealed: sealed.iter().map(|mark| mark.sequence).collect(),
+            same_writers: self.former_writers.is_none(),
             fields: &self.fields,
             table: self.new_table(),
             partitions: &self.partitions,

@@ -3,7 +3,7 @@
 use super::deletion::Deletion;
 use super::journal::{self, EntryError};
 use super::partition::Partition;
-use crate::model::{BucketId, SeriesKey};
+use crate::model::{BucketId, SeriesId, SeriesKey};
 use crate::series::fields::FieldRegistry;
 use crate::series::table::SeriesTable;
 use crate::storage::{StorageError, Store, families, keys};
@@ -32,6 +32,8 @@ pub struct Recovery<'a> {
     pub partitions: &'a [Arc<Partition>],
     /// Up to where each writer of the run before had sealed its journal.
     pub sealed: Vec<u64>,
+    /// That run had as many writers as this one, so that every series has its owner still.
+    pub same_writers: bool,
     /// Shard length of a bucket; `None` when it does not exist any more.
     pub shard_ns: &'a dyn Fn(BucketId) -> Option<i64>,
 }
@@ -137,18 +139,16 @@ impl Recovery<'_> {
             Err(Failure::Entry(error)) => return Err(damaged(error.to_string())),
         };
         for piece in &entry.pieces {
-            let place = self.table.find_by_id(bucket, piece.series)?;
-            let series = place
-                .and_then(|place| self.table.get(place))
-                .ok_or_else(|| {
+            let owner = match self.same_writers {
+                true => usize::from(partition),
+                false => self.owner(bucket, piece.series)?.ok_or_else(|| {
                     damaged(format!(
                         "series {} is not in the series family",
                         piece.series.0
                     ))
-                })?;
-            let hash = SeriesKey::hash64(series.key.as_bytes());
-            let owner = self.partitions.get(owner_of(hash, self.partitions.len()));
-            if let Some(owner) = owner {
+                })?,
+            };
+            if let Some(owner) = self.partitions.get(owner) {
                 owner
                     .head
                     .append(|head| head.append(bucket, piece.series, shard_ns, &piece.rows()));
@@ -162,6 +162,15 @@ impl Recovery<'_> {
 }
 
 impl Recovery<'_> {
+    /// The writer that owns a series now.
+    fn owner(&mut self, bucket: BucketId, series: SeriesId) -> Result<Option<usize>, StorageError> {
+        let found = self.table.find_by_id(bucket, series)?;
+        Ok(found.map(|(key, _)| {
+            let hash = SeriesKey::hash64(key.as_bytes());
+            owner_of(hash, self.partitions.len())
+        }))
+    }
+
     /// Deletes once more. What was replayed so far came before the deletion, so it is sealed first.
     fn replay_deletion(
         &mut self,
@@ -182,8 +191,8 @@ impl Recovery<'_> {
         let table = &mut self.table;
         let since = partition.first_generation;
         deletion.carry_out(self.store, &partition.shards, since, |id| {
-            let place = table.find_by_id(bucket, id)?;
-            Ok(place.map_or_else(Vec::new, |place| table.field_ids(place)))
+            let found = table.find_by_id(bucket, id)?;
+            Ok(found.map_or_else(Vec::new, |(_, place)| table.field_ids(place)))
         })?;
         self.table.shrink();
         Ok(())

@@ -64,6 +64,13 @@ enum Outcome {
     },
 }
 
+/// A series that rows are for.
+struct Target<'a> {
+    bucket: BucketId,
+    key: &'a SeriesKey,
+    place: usize,
+}
+
 /// Accepted rows of one series, as places in `times` and `starts`.
 struct Piece {
     submission: usize,
@@ -283,10 +290,7 @@ impl Writer {
             return Ok(());
         }
         let bucket = submission.bucket.id;
-        let place = match self
-            .table
-            .find_or_create(bucket, &wanted.key, wanted.hash, group)?
-        {
+        let place = match self.table.find_or_create(bucket, &wanted.key, group)? {
             Found::At(place) => place,
             Found::Full { limit } => {
                 self.reject_full(submission, series, rows.len(), limit);
@@ -310,7 +314,12 @@ impl Writer {
                 .count();
             let (run, tail) = rest.split_at(same.max(1));
             rest = tail;
-            self.accept_run(number, submission, place, first.layout, run, group)?;
+            let target = Target {
+                bucket,
+                key: &wanted.key,
+                place,
+            };
+            self.accept_run(number, submission, &target, first.layout, run, group)?;
         }
         Ok(())
     }
@@ -320,7 +329,7 @@ impl Writer {
         &mut self,
         number: usize,
         submission: &Submission,
-        place: usize,
+        target: &Target<'_>,
         layout: u32,
         rows: &[u32],
         group: &mut WriteGroup<'_>,
@@ -328,7 +337,7 @@ impl Writer {
         let Some(layout) = submission.batch.layouts.get(layout as usize) else {
             return Ok(());
         };
-        match self.resolve(place, layout, group)? {
+        match self.resolve(target, layout, group)? {
             Outcome::Columns(columns) => {
                 let from = self.times.len();
                 for row in rows
@@ -338,7 +347,7 @@ impl Writer {
                     self.times.push(row.time);
                     self.starts.push(row.values_at);
                 }
-                let Some(series) = self.table.get(place).map(|entry| entry.id) else {
+                let Some(series) = self.table.get(target.place).map(|entry| entry.id) else {
                     return Ok(());
                 };
                 let to = self.times.len();
@@ -351,7 +360,7 @@ impl Writer {
                 });
             }
             Outcome::Conflict { field, got, want } => {
-                self.reject_conflict(submission, place, &field, (got, want), rows.len());
+                self.reject_conflict(submission, target, &field, (got, want), rows.len());
             }
         }
         Ok(())
@@ -360,11 +369,11 @@ impl Writer {
     /// Matches a layout with the fields of a series; fields that the series lacks are defined.
     fn resolve(
         &mut self,
-        place: usize,
+        target: &Target<'_>,
         layout: &Arc<FieldLayout>,
         group: &mut WriteGroup<'_>,
     ) -> Result<Outcome, StorageError> {
-        let Some(entry) = self.table.get(place) else {
+        let Some(entry) = self.table.get(target.place) else {
             return Ok(Outcome::Columns(Arc::new([])));
         };
         let key = (
@@ -377,11 +386,11 @@ impl Writer {
         let fields = Arc::clone(&entry.fields);
         let outcome = match conflict(&fields, layout) {
             Some(conflict) => conflict,
-            None => match self.define_missing(place, layout, group)? {
+            None => match self.define_missing(target, layout, group)? {
                 // The set is another one now; its resolution is remembered under its own address.
-                Some(true) => return self.resolve(place, layout, group),
+                Some(true) => return self.resolve(target, layout, group),
                 Some(false) => columns(&fields, layout),
-                None => return self.measurement_conflict(place, layout),
+                None => return self.measurement_conflict(target, layout),
             },
         };
         if self.resolved.len() >= RESOLVED_MAX {
@@ -400,14 +409,14 @@ impl Writer {
     /// measurement forbids a type.
     fn define_missing(
         &mut self,
-        place: usize,
+        target: &Target<'_>,
         layout: &FieldLayout,
         group: &mut WriteGroup<'_>,
     ) -> Result<Option<bool>, StorageError> {
-        let Some(entry) = self.table.get(place) else {
+        let Some(entry) = self.table.get(target.place) else {
             return Ok(Some(false));
         };
-        let (bucket, id, series_key) = (entry.bucket, entry.id, entry.key.clone());
+        let (bucket, id) = (target.bucket, entry.id);
         let fields = Arc::clone(&entry.fields);
         let missing = layout
             .fields
@@ -417,7 +426,7 @@ impl Writer {
         for (name, field_type) in missing {
             match self
                 .table
-                .define_field(bucket, &series_key, name, *field_type)?
+                .define_field(bucket, target.key, name, *field_type)?
             {
                 Ok(field) => defined.push(field),
                 Err(_) => return Ok(None),
@@ -426,27 +435,30 @@ impl Writer {
         if defined.is_empty() {
             return Ok(Some(false));
         }
-        self.table.set_fields(place, &defined, group)?;
+        self.table
+            .set_fields(bucket, target.place, &defined, group)?;
         self.changed.push((bucket, id));
         Ok(Some(true))
     }
 
     fn measurement_conflict(
         &mut self,
-        place: usize,
+        target: &Target<'_>,
         layout: &FieldLayout,
     ) -> Result<Outcome, StorageError> {
-        let Some(entry) = self.table.get(place) else {
+        let Some(entry) = self.table.get(target.place) else {
             return Ok(Outcome::Columns(Arc::new([])));
         };
-        let (bucket, series_key) = (entry.bucket, entry.key.clone());
         let fields = Arc::clone(&entry.fields);
         for (name, got) in layout
             .fields
             .iter()
             .filter(|(name, _)| fields.find(name).is_none())
         {
-            if let Err(want) = self.table.define_field(bucket, &series_key, name, *got)? {
+            let defined = self
+                .table
+                .define_field(target.bucket, target.key, name, *got)?;
+            if let Err(want) = defined {
                 return Ok(Outcome::Conflict {
                     field: (&**name).into(),
                     got: *got,
@@ -503,16 +515,12 @@ impl Writer {
     fn reject_conflict(
         &self,
         submission: &Submission,
-        place: usize,
+        target: &Target<'_>,
         field: &str,
         (got, want): (FieldType, FieldType),
         count: usize,
     ) {
-        let measurement = self
-            .table
-            .get(place)
-            .map(|entry| entry.key.measurement().to_owned())
-            .unwrap_or_default();
+        let measurement = target.key.measurement().to_owned();
         self.rejections.add(Rejection {
             bucket: submission.bucket,
             reason: Reason::TypeConflict,
@@ -623,16 +631,14 @@ impl Writer {
                 .series(bucket, id)
                 .next()
                 .is_some();
-            let Some(place) = self.table.find_by_id(bucket, id)? else {
+            let Some((key, place)) = self.table.find_by_id(bucket, id)? else {
                 continue;
             };
-            let own = self.table.get(place).is_some_and(|entry| {
-                let hash = SeriesKey::hash64(entry.key.as_bytes());
-                owner_of(hash, self.writers) == usize::from(self.partition.number)
-            });
+            let hash = SeriesKey::hash64(key.as_bytes());
+            let own = owner_of(hash, self.writers) == usize::from(self.partition.number);
             let fields = self.table.field_ids(place);
             if own && !in_head && !has_blocks(&store, &shards, bucket, id, &fields)? {
-                self.table.put_removal(place, &mut group);
+                self.table.put_removal(bucket, id, &key, &mut group);
                 dropped.push((bucket, id));
             }
         }

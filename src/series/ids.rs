@@ -18,6 +18,8 @@ struct Numbers {
     next: u32,
     /// Series that there are.
     live: u32,
+    /// There was none when the bucket was first used since the start.
+    began_empty: bool,
 }
 
 impl SeriesIds {
@@ -35,15 +37,32 @@ impl SeriesIds {
 
     /// `None` when the bucket is full. An id that is not used after all stays unused.
     pub fn next(&self, bucket: BucketId) -> Result<Option<SeriesId>, StorageError> {
+        self.with(bucket, |numbers| self.take(bucket, numbers))
+    }
+
+    /// Whether all series of the bucket were created since the start.
+    pub fn began_empty(&self, bucket: BucketId) -> Result<bool, StorageError> {
+        self.with(bucket, |numbers| numbers.began_empty)
+    }
+
+    fn with<R>(
+        &self,
+        bucket: BucketId,
+        work: impl FnOnce(&mut Numbers) -> R,
+    ) -> Result<R, StorageError> {
         let mut buckets = self.buckets.lock();
-        if !buckets.contains_key(&bucket) {
-            buckets.insert(bucket, self.load(bucket)?);
+        if let Some(numbers) = buckets.get_mut(&bucket) {
+            return Ok(work(numbers));
         }
-        let Some(numbers) = buckets.get_mut(&bucket) else {
-            return Ok(None);
-        };
+        let mut numbers = self.load(bucket)?;
+        let result = work(&mut numbers);
+        buckets.insert(bucket, numbers);
+        Ok(result)
+    }
+
+    fn take(&self, bucket: BucketId, numbers: &mut Numbers) -> Option<SeriesId> {
         if (self.limit > 0 && numbers.live >= self.limit) || numbers.next == u32::MAX {
-            return Ok(None);
+            return None;
         }
         numbers.live += 1;
         numbers.next += 1;
@@ -55,7 +74,7 @@ impl SeriesIds {
                 self.limit
             );
         }
-        Ok(Some(SeriesId(numbers.next - 1)))
+        Some(SeriesId(numbers.next - 1))
     }
 
     /// Series that were forgotten make room for others. Their ids are not used again.
@@ -86,7 +105,11 @@ impl SeriesIds {
                     true
                 })?;
         }
-        Ok(Numbers { next, live })
+        Ok(Numbers {
+            next,
+            live,
+            began_empty: next == 1,
+        })
     }
 }
 

@@ -1,23 +1,70 @@
 //! A writer's table of series: known ones in memory, others from the store, new ones created.
+//!
+//! In memory a series is the 128-bit hash of its key, seeded anew by each process, with its id and fields:
+//! about 45 bytes, so that a million series stay cached. The store has the keys themselves.
 
 use super::fields::{FieldDef, FieldRegistry, FieldSet};
 use super::ids::SeriesIds;
 use crate::model::{BucketId, FieldId, FieldType, SeriesId, SeriesKey};
 use crate::storage::{StorageError, Store, WriteGroup, families, keys, postings};
-use hashbrown::HashTable;
+use hashbrown::{HashMap, HashTable};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-/// Entries beyond this are forgotten at the next quiet moment; at about 300 bytes each.
-const ENTRIES_MAX: usize = 200_000;
+/// Beyond this the entries become the older half of the cache, and what is not used until the next time is
+/// forgotten.
+const YOUNG_MAX: usize = 600_000;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct SeriesEntry {
-    pub bucket: BucketId,
-    pub key: SeriesKey,
-    hash: u64,
+    hash: u128,
     pub id: SeriesId,
     pub fields: Arc<FieldSet>,
+}
+
+/// Entries by hash.
+#[derive(Default)]
+struct Entries {
+    places: HashTable<u32>,
+    entries: Vec<SeriesEntry>,
+}
+
+impl Entries {
+    fn find(&self, hash: u128) -> Option<usize> {
+        let entries = &self.entries;
+        let same = |place: &u32| {
+            let entry = entries.get(*place as usize);
+            entry.is_some_and(|entry| entry.hash == hash)
+        };
+        let place = self.places.find(short(hash), same)?;
+        Some(*place as usize)
+    }
+
+    fn insert(&mut self, entry: SeriesEntry) -> usize {
+        let place = self.entries.len();
+        let hash = entry.hash;
+        self.entries.push(entry);
+        let entries = &self.entries;
+        let hash_of = |place: &u32| {
+            let entry = entries.get(*place as usize);
+            entry.map_or(0, |entry| short(entry.hash))
+        };
+        // Far fewer than 2^32: see YOUNG_MAX.
+        let number = u32::try_from(place).unwrap_or(u32::MAX);
+        self.places.insert_unique(short(hash), number, hash_of);
+        place
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.entries.clear();
+    }
+}
+
+/// Half of the hash: enough to find a place by.
+fn short(hash: u128) -> u64 {
+    (hash >> 64) as u64
 }
 
 /// What a lookup found.
@@ -33,8 +80,13 @@ pub struct SeriesTable {
     store: Arc<Store>,
     fields: Arc<FieldRegistry>,
     ids: Arc<SeriesIds>,
-    places: HashTable<usize>,
-    entries: Vec<SeriesEntry>,
+    seed: u64,
+    young: Entries,
+    old: Entries,
+    /// Buckets of which each series of this writer is in memory, so that what is not there is new.
+    complete: HashMap<BucketId, bool>,
+    /// Something was forgotten since the start.
+    forgetful: bool,
     /// New postings of the group being built.
     postings: BTreeMap<Vec<u8>, Vec<SeriesId>>,
     removed: BTreeMap<Vec<u8>, Vec<SeriesId>>,
@@ -47,8 +99,11 @@ impl SeriesTable {
             store,
             fields,
             ids,
-            places: HashTable::new(),
-            entries: Vec::new(),
+            seed: random_seed(),
+            young: Entries::default(),
+            old: Entries::default(),
+            complete: HashMap::new(),
+            forgetful: false,
             postings: BTreeMap::new(),
             removed: BTreeMap::new(),
             created: 0,
@@ -56,7 +111,7 @@ impl SeriesTable {
     }
 
     pub fn get(&self, place: usize) -> Option<&SeriesEntry> {
-        self.entries.get(place)
+        self.young.entries.get(place)
     }
 
     /// Series created since the last call.
@@ -69,23 +124,23 @@ impl SeriesTable {
         &mut self,
         bucket: BucketId,
         key: &SeriesKey,
-        key_hash: u64,
         group: &mut WriteGroup<'_>,
     ) -> Result<Found, StorageError> {
-        let hash = key_hash ^ bucket.get().wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let entries = &self.entries;
-        let same = |place: &usize| {
-            entries
-                .get(*place)
-                .is_some_and(|entry| entry.bucket == bucket && entry.key == *key)
-        };
-        if let Some(place) = self.places.find(hash, same) {
-            return Ok(Found::At(*place));
+        let hash = xxh3_128_with_seed(key.as_bytes(), self.seed ^ bucket.get());
+        if let Some(place) = self.young.find(hash) {
+            return Ok(Found::At(place));
         }
-        let stored = self.store.get(
-            families::SERIES,
-            &keys::series_by_key(bucket, key.as_bytes()),
-        )?;
+        if let Some(place) = self.old.find(hash)
+            && let Some(entry) = self.old.entries.get(place)
+        {
+            return Ok(Found::At(self.young.insert(entry.clone())));
+        }
+        let stored = if self.is_complete(bucket)? {
+            None
+        } else {
+            let by_key = keys::series_by_key(bucket, key.as_bytes());
+            self.store.get(families::SERIES, &by_key)?
+        };
         let (id, fields) = match stored {
             Some(value) => {
                 let id = decode_id(&value, key)?;
@@ -100,21 +155,28 @@ impl SeriesTable {
                 }
             },
         };
-        Ok(Found::At(self.insert(SeriesEntry {
-            bucket,
-            key: key.clone(),
+        Ok(Found::At(self.young.insert(SeriesEntry {
             hash,
             id,
             fields,
         })))
     }
 
-    /// Finds a series that must exist, by its number: for replay.
+    fn is_complete(&mut self, bucket: BucketId) -> Result<bool, StorageError> {
+        if let Some(complete) = self.complete.get(&bucket) {
+            return Ok(*complete);
+        }
+        let complete = !self.forgetful && self.ids.began_empty(bucket)?;
+        self.complete.insert(bucket, complete);
+        Ok(complete)
+    }
+
+    /// Finds a series by its number: its key and its place.
     pub fn find_by_id(
         &mut self,
         bucket: BucketId,
         id: SeriesId,
-    ) -> Result<Option<usize>, StorageError> {
+    ) -> Result<Option<(SeriesKey, usize)>, StorageError> {
         let Some(key) = self
             .store
             .get(families::SERIES, &keys::series_by_id(bucket, id))?
@@ -129,8 +191,8 @@ impl SeriesTable {
         let store = Arc::clone(&self.store);
         // The series is there, so nothing is put into this group.
         let mut group = store.group();
-        match self.find_or_create(bucket, &key, SeriesKey::hash64(key.as_bytes()), &mut group)? {
-            Found::At(place) => Ok(Some(place)),
+        match self.find_or_create(bucket, &key, &mut group)? {
+            Found::At(place) => Ok(Some((key, place))),
             Found::Full { .. } => Ok(None),
         }
     }
@@ -150,11 +212,12 @@ impl SeriesTable {
     /// Replaces a series' fields, in the group and in memory.
     pub fn set_fields(
         &mut self,
+        bucket: BucketId,
         place: usize,
         defined: &[FieldDef],
         group: &mut WriteGroup<'_>,
     ) -> Result<(), StorageError> {
-        let Some(entry) = self.entries.get_mut(place) else {
+        let Some(entry) = self.young.entries.get_mut(place) else {
             return Ok(());
         };
         let ids = entry
@@ -164,37 +227,38 @@ impl SeriesTable {
             .chain(defined)
             .map(|field| field.id)
             .collect();
-        entry.fields = self.fields.set_of(entry.bucket, ids)?;
-        let key = keys::schema_of_series(entry.bucket, entry.id);
+        entry.fields = self.fields.set_of(bucket, ids)?;
+        let key = keys::schema_of_series(bucket, entry.id);
         group.put(families::SCHEMA, key, entry.fields.encode());
         Ok(())
     }
 
     /// All fields that a series ever had.
     pub fn field_ids(&self, place: usize) -> Vec<FieldId> {
-        let fields = self.entries.get(place).map(|entry| &entry.fields.fields);
+        let fields = self.get(place).map(|entry| &entry.fields.fields);
         fields.map_or_else(Vec::new, |fields| fields.iter().map(|f| f.id).collect())
     }
 
     /// Deletes the records of a series in the group; `forget` must follow when it is committed.
-    pub fn put_removal(&mut self, place: usize, group: &mut WriteGroup<'_>) {
-        let Some(entry) = self.entries.get(place) else {
-            return;
-        };
-        let (bucket, id) = (entry.bucket, entry.id);
-        let by_key = keys::series_by_key(bucket, entry.key.as_bytes());
+    pub fn put_removal(
+        &mut self,
+        bucket: BucketId,
+        id: SeriesId,
+        key: &SeriesKey,
+        group: &mut WriteGroup<'_>,
+    ) {
+        let by_key = keys::series_by_key(bucket, key.as_bytes());
         group.delete(families::SERIES, by_key);
         group.delete(families::SERIES, keys::series_by_id(bucket, id));
         group.delete(families::SCHEMA, keys::schema_of_series(bucket, id));
-        for key in index_keys(bucket, &entry.key) {
+        for key in index_keys(bucket, key) {
             self.removed.entry(key).or_default().push(id);
         }
     }
 
     /// Forgets what is known of the series of a bucket, `dropped` of which are no more.
     pub fn forget(&mut self, bucket: BucketId, dropped: usize) {
-        self.places.clear();
-        self.entries.clear();
+        self.clear();
         self.ids.dropped(bucket, dropped);
     }
 
@@ -210,29 +274,24 @@ impl SeriesTable {
 
     /// After a failed commit: what was created in it must not be remembered.
     pub fn clear(&mut self) {
-        self.places.clear();
-        self.entries.clear();
+        self.young.clear();
+        self.old.clear();
+        self.complete.clear();
+        self.forgetful = true;
         self.postings.clear();
         self.removed.clear();
     }
 
     /// To be called between groups.
     pub fn shrink(&mut self) {
-        if self.entries.len() > ENTRIES_MAX {
-            self.clear();
-            self.entries.shrink_to(ENTRIES_MAX / 2);
+        if self.young.entries.len() > YOUNG_MAX {
+            std::mem::swap(&mut self.young, &mut self.old);
+            if !self.young.entries.is_empty() {
+                self.young.clear();
+                self.complete.clear();
+                self.forgetful = true;
+            }
         }
-    }
-
-    fn insert(&mut self, entry: SeriesEntry) -> usize {
-        let place = self.entries.len();
-        let hash = entry.hash;
-        self.entries.push(entry);
-        let entries = &self.entries;
-        self.places.insert_unique(hash, place, |place| {
-            entries.get(*place).map_or(0, |entry| entry.hash)
-        });
-        place
     }
 
     fn create(
@@ -269,6 +328,15 @@ impl SeriesTable {
             Some(value) => self.fields.decode_set(bucket, &value),
             None => Ok(Arc::new(FieldSet::default())),
         }
+    }
+}
+
+/// Unknown to those who choose series keys. Without randomness nothing worse than that is lost.
+fn random_seed() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => 0x9e37_79b9_7f4a_7c15,
     }
 }
 
