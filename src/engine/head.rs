@@ -7,31 +7,48 @@
 //! it came after it.
 
 use super::chunk::{self, CHUNK_ROWS, Chunk};
+use super::few::Few;
 use super::run::{Cell, RowsIn, Run, text_at};
 use crate::model::{BucketId, FieldType, SeriesId};
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use parking_lot::{RwLock, RwLockReadGuard};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Estimate of what a series costs in the head beyond its columns, bytes.
-const SERIES_BYTES: usize = 320;
+/// Estimate of what a series costs in the head beyond its rows, bytes: with columns, and with few rows.
+const COLUMNS_BYTES: usize = 420;
+const FEW_BYTES: usize = 130;
 /// Rows that stay in `recent` after a cut: what comes later than so many rows is late.
 const WAITING_ROWS: usize = 512;
+/// A series with more rows than this when it is sealed gets blocks of its own.
+const PAGE_ROWS_MAX: usize = 64;
 
 /// A series' points that are not sealed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct HeadSeries {
-    pub chunks: Vec<Arc<Chunk>>,
-    pub recent: Run,
-    pub late: Run,
+    shard_ns: i64,
+    rows: Rows,
+}
+
+#[derive(Debug)]
+enum Rows {
+    Few(Few),
+    Many(Box<Columns>),
+}
+
+/// Rows of a series that has many.
+#[derive(Debug, Default)]
+struct Columns {
+    chunks: Vec<Arc<Chunk>>,
+    recent: Run,
+    late: Run,
     /// Newest time that was encoded from `recent`; rows up to it are late.
     cut_time: Option<i64>,
-    shard_ns: i64,
     /// `recent` is cut when it has so many rows: spread, so that series don't all do it at once.
     cut_rows: usize,
     chunk_bytes: usize,
-    bytes: usize,
 }
 
 pub type SeriesMap = HashMap<(BucketId, SeriesId), HeadSeries>;
@@ -150,7 +167,7 @@ impl Head {
         let mut freed = 0;
         state.live.retain(|(owner, _), series| {
             let keep = *owner != bucket;
-            freed += if keep { 0 } else { series.bytes };
+            freed += if keep { 0 } else { series.heap_bytes() };
             keep
         });
         self.bytes.fetch_sub(freed, Ordering::Relaxed);
@@ -203,32 +220,103 @@ pub struct Appender<'a> {
 impl Appender<'_> {
     pub fn append(&mut self, bucket: BucketId, series: SeriesId, shard_ns: i64, rows: &RowsIn<'_>) {
         let generation = self.generation;
-        let entry = self
-            .live
-            .entry((bucket, series))
-            .or_insert_with(|| HeadSeries {
-                cut_rows: CHUNK_ROWS + WAITING_ROWS + spread(series),
-                ..HeadSeries::default()
-            });
-        let before = entry.bytes;
+        let entry = match self.live.entry((bucket, series)) {
+            Entry::Vacant(place) => {
+                let entry = place.insert(HeadSeries::new(series, shard_ns, rows));
+                self.grown += entry.heap_bytes();
+                return;
+            }
+            Entry::Occupied(place) => place.into_mut(),
+        };
+        let before = entry.heap_bytes();
         entry.shard_ns = shard_ns;
-        entry.append(rows, &|| generation.fetch_add(1, Ordering::Relaxed));
-        entry.bytes = entry.heap_bytes();
-        self.grown += entry.bytes.saturating_sub(before);
-        self.shrunk += before.saturating_sub(entry.bytes);
+        entry.append(series, rows, &|| generation.fetch_add(1, Ordering::Relaxed));
+        let after = entry.heap_bytes();
+        self.grown += after.saturating_sub(before);
+        self.shrunk += before.saturating_sub(after);
     }
 }
 
 impl HeadSeries {
+    fn new(series: SeriesId, shard_ns: i64, rows: &RowsIn<'_>) -> Self {
+        let rows = match Few::new(rows) {
+            Some(few) => Rows::Few(few),
+            None => {
+                let mut columns = Columns::new(series, Run::default());
+                columns.recent.extend(rows);
+                Rows::Many(Box::new(columns))
+            }
+        };
+        Self { shard_ns, rows }
+    }
+
     pub fn shard_ns(&self) -> i64 {
         self.shard_ns
     }
 
-    fn heap_bytes(&self) -> usize {
-        SERIES_BYTES + self.chunk_bytes + self.recent.heap_bytes() + self.late.heap_bytes()
+    /// What is encoded already.
+    pub fn chunks(&self) -> &[Arc<Chunk>] {
+        match &self.rows {
+            Rows::Few(_) => &[],
+            Rows::Many(columns) => &columns.chunks,
+        }
     }
 
-    fn append(&mut self, rows: &RowsIn<'_>, next_generation: &dyn Fn() -> u64) {
+    /// What is not, the rows that win last.
+    pub fn runs(&self) -> Vec<Cow<'_, Run>> {
+        match &self.rows {
+            Rows::Few(few) => vec![Cow::Owned(few.to_run())],
+            Rows::Many(columns) => {
+                vec![Cow::Borrowed(&columns.recent), Cow::Borrowed(&columns.late)]
+            }
+        }
+    }
+
+    /// All there is, when it is so little that it goes to a page.
+    pub fn page_rows(&self) -> Option<Cow<'_, Run>> {
+        match &self.rows {
+            Rows::Few(few) => Some(Cow::Owned(few.to_run())),
+            Rows::Many(columns) => (columns.chunks.is_empty()
+                && columns.late.is_empty()
+                && columns.recent.len() <= PAGE_ROWS_MAX)
+                .then_some(Cow::Borrowed(&columns.recent)),
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match &self.rows {
+            Rows::Few(few) => FEW_BYTES + few.heap_bytes(),
+            Rows::Many(columns) => {
+                let runs = columns.recent.heap_bytes() + columns.late.heap_bytes();
+                COLUMNS_BYTES + columns.chunk_bytes + runs
+            }
+        }
+    }
+
+    fn append(&mut self, series: SeriesId, rows: &RowsIn<'_>, next_generation: &dyn Fn() -> u64) {
+        if let Rows::Few(few) = &mut self.rows {
+            if few.append(rows) {
+                return;
+            }
+            let columns = Columns::new(series, few.to_run());
+            self.rows = Rows::Many(Box::new(columns));
+        }
+        if let Rows::Many(columns) = &mut self.rows {
+            columns.append(self.shard_ns, rows, next_generation);
+        }
+    }
+}
+
+impl Columns {
+    fn new(series: SeriesId, recent: Run) -> Self {
+        Self {
+            recent,
+            cut_rows: CHUNK_ROWS + WAITING_ROWS + spread(series),
+            ..Self::default()
+        }
+    }
+
+    fn append(&mut self, shard_ns: i64, rows: &RowsIn<'_>, next_generation: &dyn Fn() -> u64) {
         match self.cut_time {
             Some(cut) if rows.times.iter().any(|time| *time <= cut) => {
                 for (row, &time) in rows.times.iter().enumerate() {
@@ -243,30 +331,36 @@ impl HeadSeries {
             _ => self.recent.extend(rows),
         }
         if self.recent.len() >= self.cut_rows {
-            self.cut_recent(next_generation);
+            self.cut_recent(shard_ns, next_generation);
             self.cut_rows = CHUNK_ROWS + WAITING_ROWS;
         }
         if self.late.len() >= CHUNK_ROWS {
             let late = std::mem::take(&mut self.late);
-            self.encode(&late, &late.sorted_rows(), next_generation);
+            self.encode(&late, &late.sorted_rows(), shard_ns, next_generation);
         }
     }
 
     /// Encodes the oldest rows and keeps the newest few.
-    fn cut_recent(&mut self, next_generation: &dyn Fn() -> u64) {
+    fn cut_recent(&mut self, shard_ns: i64, next_generation: &dyn Fn() -> u64) {
         let run = std::mem::take(&mut self.recent);
         let sorted = run.sorted_rows();
         let whole = (sorted.len().saturating_sub(WAITING_ROWS) / CHUNK_ROWS).max(1) * CHUNK_ROWS;
         let (old, new) = sorted.split_at(chunk::whole_instants(&run, &sorted, whole));
         let newest = old.last().and_then(|&row| run.times.get(row as usize));
         self.cut_time = self.cut_time.max(newest.copied());
-        self.encode(&run, old, next_generation);
+        self.encode(&run, old, shard_ns, next_generation);
         self.recent = run.keep(new);
     }
 
-    fn encode(&mut self, run: &Run, rows: &[u32], next_generation: &dyn Fn() -> u64) {
+    fn encode(
+        &mut self,
+        run: &Run,
+        rows: &[u32],
+        shard_ns: i64,
+        next_generation: &dyn Fn() -> u64,
+    ) {
         let mut chunks = Vec::new();
-        chunk::encode_rows(run, rows, self.shard_ns, next_generation, &mut chunks);
+        chunk::encode_rows(run, rows, shard_ns, next_generation, &mut chunks);
         self.chunk_bytes += chunks.iter().map(Chunk::heap_bytes).sum::<usize>();
         self.chunks.extend(chunks.into_iter().map(Arc::new));
     }

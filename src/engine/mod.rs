@@ -12,8 +12,11 @@
 pub mod block;
 pub mod chunk;
 pub mod codec;
+pub mod few;
 pub mod head;
 pub mod merge;
+pub mod page;
+pub mod pages;
 pub mod rewrite;
 pub mod run;
 pub mod scan;

@@ -1,15 +1,19 @@
 //! Taking points out of stored blocks.
 //!
 //! A block keeps its generation when it is rewritten, so what is newer still wins over it. Only one thread
-//! rewrites blocks of a series: the sealer of the writer that owns it.
+//! rewrites blocks of a series: the sealer of the writer that owns it. Pages are rewritten before: what a
+//! merge moves from pages to blocks meanwhile is found there.
 
 use super::block::{self, BlockHeader, BlockInput, TimeColumn};
 use super::codec::CodecError;
 use super::merge::Part;
+use super::page::group_of;
+use super::pages::Pages;
 use super::shards::Shards;
 use crate::model::{BucketId, FieldId, SeriesId, TimeRange, Values};
 use crate::storage::keys::BlockKey;
 use crate::storage::{StorageError, Store, WriteGroup, families};
+use roaring::RoaringBitmap;
 
 /// Larger groups gain nothing and need memory.
 const GROUP_BYTES_MAX: usize = 4 << 20;
@@ -27,9 +31,16 @@ impl Generations {
     }
 }
 
+/// Where points are stored.
+#[derive(Clone, Copy)]
+pub struct Stored<'a> {
+    pub store: &'a Store,
+    pub shards: &'a Shards,
+    pub pages: &'a Pages,
+}
+
 pub struct Remover<'a> {
-    store: &'a Store,
-    shards: &'a Shards,
+    stored: Stored<'a>,
     bucket: BucketId,
     range: TimeRange,
     generations: Generations,
@@ -40,21 +51,57 @@ pub struct Remover<'a> {
 
 impl<'a> Remover<'a> {
     pub fn new(
-        store: &'a Store,
-        shards: &'a Shards,
+        stored: Stored<'a>,
         bucket: BucketId,
         range: TimeRange,
         generations: Generations,
     ) -> Self {
         Self {
-            store,
-            shards,
+            stored,
             bucket,
             range,
             generations,
-            group: store.group(),
+            group: stored.store.group(),
             touched: 0,
         }
+    }
+
+    /// Takes the points of `fields` out of the pages of many series. To be called before [`Self::remove`].
+    pub fn remove_from_pages(
+        &mut self,
+        series: &RoaringBitmap,
+        fields: &[FieldId],
+    ) -> Result<(), StorageError> {
+        let mut groups: Vec<u32> = series.iter().map(|id| group_of(SeriesId(id))).collect();
+        groups.dedup();
+        let shards = self.stored.shards.within(self.bucket, self.range);
+        for shard in shards.iter().filter(|shard| shard.pages) {
+            for group in groups.iter().copied() {
+                let rewriting = self.stored.pages.rewriting();
+                let mut changes = self.stored.store.group();
+                for (key, mut page) in rewriting.group(self.bucket, shard.start, group)? {
+                    let removed = page.remove(|run, time, field| {
+                        self.range.contains(time)
+                            && self.generations.contain(run.generation)
+                            && series.contains(run.series.0)
+                            && fields.contains(&field)
+                    });
+                    if removed == 0 {
+                        continue;
+                    }
+                    self.touched += 1;
+                    if page.rows.is_empty() {
+                        changes.delete(families::PAGES, key.encode());
+                    } else {
+                        changes.put(families::PAGES, key.encode(), page.encode());
+                    }
+                }
+                if !changes.is_empty() {
+                    self.stored.store.write(changes, false)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Takes the points of `fields` out of a series. `all_fields` are those that it may have.
@@ -64,7 +111,7 @@ impl<'a> Remover<'a> {
         fields: &[FieldId],
         all_fields: &[FieldId],
     ) -> Result<(), StorageError> {
-        for shard in self.shards.within(self.bucket, self.range) {
+        for shard in self.stored.shards.within(self.bucket, self.range) {
             let mut shared = Vec::new();
             for field in fields {
                 for (key, bytes) in self.blocks(shard.start, *field, series)? {
@@ -100,11 +147,11 @@ impl<'a> Remover<'a> {
 
     /// Writes what is not written yet.
     pub fn commit(&mut self) -> Result<(), StorageError> {
-        let group = std::mem::replace(&mut self.group, self.store.group());
+        let group = std::mem::replace(&mut self.group, self.stored.store.group());
         if group.is_empty() {
             return Ok(());
         }
-        self.store.write(group, false)
+        self.stored.store.write(group, false)
     }
 
     /// Blocks of one field that may hold points in the range.
@@ -127,7 +174,8 @@ impl<'a> Remover<'a> {
         let to = key.encode();
         let mut found = Vec::new();
         let generations = self.generations;
-        self.store
+        self.stored
+            .store
             .scan(families::BLOCKS, &from, Some(&to), |key, bytes| {
                 if let Some(key) = BlockKey::decode(key)
                     && generations.contain(key.generation)
@@ -141,7 +189,7 @@ impl<'a> Remover<'a> {
 
     /// Points of a block outside the range; `None` when there are none.
     fn kept(&self, key: &BlockKey, bytes: &[u8]) -> Result<Option<Part>, StorageError> {
-        let part = load(self.store, key, bytes)?;
+        let part = load(self.stored.store, key, bytes)?;
         let from = part.times.partition_point(|&time| time < self.range.start);
         let to = part.times.partition_point(|&time| time < self.range.stop);
         let mut times = part.times.get(..from).unwrap_or_default().to_vec();
@@ -182,7 +230,7 @@ impl<'a> Remover<'a> {
                     field: *field,
                     ..*key
                 };
-                let bytes = self.store.get(families::BLOCKS, &key.encode())?;
+                let bytes = self.stored.store.get(families::BLOCKS, &key.encode())?;
                 let shared = bytes.is_some_and(|bytes| {
                     BlockHeader::parse(&bytes).is_ok_and(|header| header.is_time_shared())
                 });
@@ -237,14 +285,16 @@ fn missing_times(key: &BlockKey) -> StorageError {
 }
 
 /// Whether anything of the series is stored.
-pub fn has_blocks(
-    store: &Store,
-    shards: &Shards,
+pub fn has_points(
+    stored: Stored<'_>,
     bucket: BucketId,
     series: SeriesId,
     fields: &[FieldId],
 ) -> Result<bool, StorageError> {
-    for shard in shards.of(bucket) {
+    for shard in stored.shards.of(bucket) {
+        if shard.pages && in_pages(stored.pages, (bucket, shard.start), series, fields)? {
+            return Ok(true);
+        }
         for field in fields {
             let mut key = BlockKey {
                 bucket,
@@ -259,14 +309,38 @@ pub fn has_blocks(
             key.generation = u64::MAX;
             let mut found = false;
             let to = key.encode();
-            store.scan(families::BLOCKS, &from, Some(&to), |_, _| {
-                found = true;
-                false
-            })?;
+            stored
+                .store
+                .scan(families::BLOCKS, &from, Some(&to), |_, _| {
+                    found = true;
+                    false
+                })?;
             if found {
                 return Ok(true);
             }
         }
     }
     Ok(false)
+}
+
+fn in_pages(
+    pages: &Pages,
+    (bucket, shard): (BucketId, i64),
+    series: SeriesId,
+    fields: &[FieldId],
+) -> Result<bool, StorageError> {
+    let changes = pages.changes();
+    let mut found = false;
+    pages.scan_group(bucket, shard, group_of(series), |key, bytes| {
+        for field in fields {
+            let page = pages.field(changes, key, bytes, *field)?;
+            found = found
+                || page.is_some_and(|page| {
+                    let run = page.runs.binary_search_by_key(&series, |run| run.series);
+                    run.is_ok()
+                });
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }

@@ -1,13 +1,14 @@
 //! Raw rows of one series in memory: a shared time column and one column a field, with holes.
 
 use crate::model::{FieldId, FieldType, StrColumn, Values};
+use std::sync::Arc;
 
 /// Rows of one series that share a list of fields; values lie row after row somewhere in `values`.
 pub struct RowsIn<'a> {
     pub times: &'a [i64],
     /// Where each row's values begin.
     pub starts: &'a [u32],
-    pub columns: &'a [ColumnIn],
+    pub columns: &'a Arc<[ColumnIn]>,
     /// f64 or i64 bits, u64, 0 or 1, or `offset << 32 | length` into `strings`.
     pub values: &'a [u64],
     pub strings: &'a [u8],
@@ -90,6 +91,14 @@ impl RunColumn {
         match &self.present {
             None => row < self.values.len(),
             Some(present) => present.get(row).copied().unwrap_or(false),
+        }
+    }
+
+    /// The value of a row that has one.
+    pub fn cell(&self, row: usize) -> Option<Cell<'_>> {
+        match &self.values {
+            RunValues::Bits(_, bits) => bits.get(row).map(|bits| Cell::Bits(*bits)),
+            RunValues::Strings(strings) => strings.get(row).map(Cell::Text),
         }
     }
 
@@ -214,7 +223,7 @@ impl Run {
     pub fn extend(&mut self, rows: &RowsIn<'_>) {
         let before = self.times.len();
         self.times.extend_from_slice(rows.times);
-        for column in rows.columns {
+        for column in rows.columns.iter() {
             // Looked up per piece, not per row; holes of the rows before are filled here too.
             let place = self.column_of(column.field, column.field_type, before);
             if let Some(into) = self.columns.get_mut(place) {

@@ -4,12 +4,14 @@ use super::block::{self, BlockHeader};
 use super::chunk::Chunk;
 use super::head::Head;
 use super::merge::{Part, merge};
+use super::page;
+use super::pages::{self, Pages};
 use super::run::Run;
 use super::shards::Shards;
 use super::source::{FieldInfo, Number, Points, SourceError, StatsNeeded, WindowStats};
 use crate::model::{BucketId, FieldId, SeriesId, TimeRange, Values};
 use crate::storage::keys::BlockKey;
-use crate::storage::{Store, families};
+use crate::storage::{StorageError, Store, families};
 use std::sync::Arc;
 
 /// Reads of one field before rewriting is taken for damage.
@@ -20,6 +22,7 @@ const READS_MAX: usize = 8;
 pub struct Scanner {
     pub store: Arc<Store>,
     pub shards: Arc<Shards>,
+    pub pages: Arc<Pages>,
     pub heads: Vec<Arc<Head>>,
 }
 
@@ -141,11 +144,12 @@ impl Scanner {
         for head in &self.heads {
             let view = head.read();
             for (points, generation) in view.series(bucket, series) {
-                for chunk in &points.chunks {
+                for chunk in points.chunks() {
                     push_chunk(chunk, field, range, &mut segments)?;
                 }
-                push_run(&points.recent, field, range, (generation, 0), &mut segments);
-                push_run(&points.late, field, range, (generation, 1), &mut segments);
+                for (run, place) in points.runs().iter().zip(0..) {
+                    push_run(run, field, range, (generation, place), &mut segments);
+                }
             }
         }
         self.push_stored(bucket, series, field, range, &mut segments)?;
@@ -161,6 +165,11 @@ impl Scanner {
         segments: &mut Vec<Segment>,
     ) -> Result<(), SourceError> {
         for shard in self.shards.within(bucket, range) {
+            if shard.pages {
+                // Before the blocks: a merge moves rows from pages to blocks.
+                self.push_pages((bucket, shard.start), series, field, range, segments)
+                    .map_err(storage)?;
+            }
             let earliest = range.start.saturating_sub(shard.longest_block_ns.max(0));
             let mut key = BlockKey {
                 bucket,
@@ -192,6 +201,49 @@ impl Scanner {
             }
         }
         Ok(())
+    }
+
+    fn push_pages(
+        &self,
+        (bucket, shard): (BucketId, i64),
+        series: SeriesId,
+        field: FieldId,
+        range: TimeRange,
+        segments: &mut Vec<Segment>,
+    ) -> Result<(), StorageError> {
+        let group = page::group_of(series);
+        let changes = self.pages.changes();
+        self.pages.scan_group(bucket, shard, group, |key, bytes| {
+            let (_, first_time, last_time) =
+                page::peek(bytes).map_err(|error| pages::damaged(key, &error))?;
+            if !range.overlaps(first_time, last_time) {
+                return Ok(());
+            }
+            let Some(page) = self.pages.field(changes, key, bytes, field)? else {
+                return Ok(());
+            };
+            let first = page.runs.partition_point(|run| run.series < series);
+            let runs = page.runs.get(first..).unwrap_or_default();
+            for run in runs.iter().take_while(|run| run.series == series) {
+                let times = page.times.get(run.range()).unwrap_or_default();
+                let (Some(&first_time), Some(&last_time)) = (times.first(), times.last()) else {
+                    continue;
+                };
+                if !range.overlaps(first_time, last_time) {
+                    continue;
+                }
+                segments.push(Segment {
+                    first_time,
+                    last_time,
+                    rank: (run.generation, 0),
+                    place: Place::Raw(Part {
+                        times: times.to_vec(),
+                        values: page.values.slice(run.start, run.range().end),
+                    }),
+                });
+            }
+            Ok(())
+        })
     }
 
     fn load(&self, segment: Segment, field: FieldId) -> Result<Part, SourceError> {
@@ -232,7 +284,7 @@ fn steadily<T>(read: impl Fn() -> Result<T, SourceError>) -> Result<T, SourceErr
     read()
 }
 
-fn storage(error: crate::storage::StorageError) -> SourceError {
+fn storage(error: StorageError) -> SourceError {
     SourceError::Storage(error.to_string())
 }
 

@@ -6,9 +6,13 @@
 
 use super::chunk;
 use super::head::{Frozen, HeadSeries};
-use super::shards::Shards;
-use crate::model::{BucketId, SeriesId};
+use super::page::{self, Page};
+use super::run::Run;
+use super::shards::{Covered, Shard, Shards};
+use crate::model::{BucketId, FieldId, SeriesId};
+use crate::storage::keys::PageKey;
 use crate::storage::{StorageError, Store, WriteGroup, families, keys};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Larger groups gain nothing and need memory.
@@ -41,7 +45,7 @@ impl Watermark {
     }
 }
 
-/// Writes all of a frozen head and trims the journal. Returns the number of blocks.
+/// Writes all of a frozen head and trims the journal. Returns the number of blocks and pages.
 pub fn seal(
     store: &Store,
     shards: &Shards,
@@ -49,19 +53,29 @@ pub fn seal(
     frozen: &Arc<Frozen>,
     epoch: u32,
 ) -> Result<u64, StorageError> {
-    let mut group = store.group();
-    let mut blocks = 0;
+    let mut sealing = Sealing {
+        shards,
+        frozen,
+        partition,
+        group: store.group(),
+        covered: Covered::default(),
+        pages: BTreeMap::new(),
+        page_group: None,
+        records: 0,
+    };
     let mut series: Vec<(&(BucketId, SeriesId), &HeadSeries)> = frozen.series.iter().collect();
     series.sort_unstable_by_key(|(key, _)| **key);
     for ((bucket, id), points) in series {
-        blocks += put_series(shards, *bucket, *id, points, frozen, &mut group);
-        if group.bytes() > GROUP_BYTES_MAX {
-            store.write(std::mem::replace(&mut group, store.group()), false)?;
+        sealing.put_series(*bucket, *id, points);
+        if sealing.group.bytes() > GROUP_BYTES_MAX {
+            store.write(std::mem::replace(&mut sealing.group, store.group()), false)?;
+            sealing.covered = Covered::default();
         }
     }
-    put_watermark(&mut group, partition, frozen.watermark, epoch);
-    store.write(group, false)?;
-    Ok(blocks)
+    sealing.end_pages();
+    put_watermark(&mut sealing.group, partition, frozen.watermark, epoch);
+    store.write(sealing.group, false)?;
+    Ok(sealing.records)
 }
 
 /// Trims the journal, of which everything up to `sequence` is done.
@@ -85,36 +99,118 @@ fn put_watermark(group: &mut WriteGroup<'_>, partition: u16, sequence: u64, epoc
     );
 }
 
-fn put_series(
-    shards: &Shards,
-    bucket: BucketId,
-    series: SeriesId,
-    points: &HeadSeries,
-    frozen: &Frozen,
-    group: &mut WriteGroup<'_>,
-) -> u64 {
-    let shard_ns = points.shard_ns();
-    let mut tails = Vec::new();
-    // The late run is encoded after the recent one: its rows win.
-    for run in [&points.recent, &points.late] {
-        let rows = run.sorted_rows();
-        chunk::encode_rows(
-            run,
-            &rows,
-            shard_ns,
-            || frozen.next_generation(),
-            &mut tails,
-        );
-    }
-    let mut blocks = 0;
-    for chunk in points.chunks.iter().map(|chunk| &**chunk).chain(&tails) {
-        let span = chunk.last_time.saturating_sub(chunk.first_time);
-        let end = chunk.shard.saturating_add(shard_ns);
-        shards.cover(bucket, chunk.shard, end, span, group);
-        for (key, bytes) in chunk.records(bucket, series) {
-            group.put(families::BLOCKS, key.encode(), bytes);
-            blocks += 1;
+/// A seal under way.
+struct Sealing<'a> {
+    shards: &'a Shards,
+    frozen: &'a Frozen,
+    partition: u16,
+    group: WriteGroup<'a>,
+    covered: Covered,
+    /// Pages being filled, by shard and fields, all of one group of series.
+    pages: BTreeMap<(i64, Vec<FieldId>), Filling>,
+    page_group: Option<(BucketId, u32)>,
+    records: u64,
+}
+
+/// A page being filled.
+struct Filling {
+    page: Page,
+    shard_end: i64,
+}
+
+impl Sealing<'_> {
+    fn put_series(&mut self, bucket: BucketId, series: SeriesId, points: &HeadSeries) {
+        let page_group = Some((bucket, page::group_of(series)));
+        if page_group != self.page_group {
+            self.end_pages();
+            self.page_group = page_group;
+        }
+        match points.page_rows() {
+            Some(run) => self.add_to_pages(series, &run, points.shard_ns()),
+            None => self.put_blocks(bucket, series, points),
         }
     }
-    blocks
+
+    fn put_blocks(&mut self, bucket: BucketId, series: SeriesId, points: &HeadSeries) {
+        let shard_ns = points.shard_ns();
+        let frozen = self.frozen;
+        let mut tails = Vec::new();
+        // The late run is encoded after the recent one: its rows win.
+        for run in points.runs() {
+            let rows = run.sorted_rows();
+            let next = || frozen.next_generation();
+            chunk::encode_rows(&run, &rows, shard_ns, next, &mut tails);
+        }
+        for chunk in points.chunks().iter().map(|chunk| &**chunk).chain(&tails) {
+            let shard = Shard {
+                start: chunk.shard,
+                end: chunk.shard.saturating_add(shard_ns),
+                longest_block_ns: chunk.last_time.saturating_sub(chunk.first_time),
+                pages: false,
+            };
+            let covered = &mut self.covered;
+            self.shards.cover(bucket, shard, covered, &mut self.group);
+            for (key, bytes) in chunk.records(bucket, series) {
+                self.group.put(families::BLOCKS, key.encode(), bytes);
+                self.records += 1;
+            }
+        }
+    }
+
+    fn add_to_pages(&mut self, series: SeriesId, run: &Run, shard_ns: i64) {
+        let Some((_, group)) = self.page_group else {
+            return;
+        };
+        let fields: Vec<FieldId> = run.columns.iter().map(|column| column.field).collect();
+        let rows = run.sorted_rows();
+        let time_at = |row: u32| run.times.get(row as usize).copied().unwrap_or_default();
+        let mut rest = rows.as_slice();
+        while let Some(&first) = rest.first() {
+            let (shard, shard_end) = chunk::shard_of(time_at(first), shard_ns);
+            let inside = rest.partition_point(|&row| time_at(row) < shard_end).max(1);
+            let (rows, tail) = rest.split_at(inside);
+            rest = tail;
+            let place = (shard, fields.clone());
+            let filling = self.pages.entry(place).or_insert_with(|| Filling {
+                page: Page::new(group, self.frozen.next_generation()),
+                shard_end,
+            });
+            filling.page.add_run(series, run, rows);
+            if filling.page.is_full()
+                && let Some(full) = self.pages.remove(&(shard, fields.clone()))
+            {
+                self.put_page(shard, full);
+            }
+        }
+    }
+
+    fn end_pages(&mut self) {
+        for ((shard, _), filling) in std::mem::take(&mut self.pages) {
+            self.put_page(shard, filling);
+        }
+    }
+
+    fn put_page(&mut self, start: i64, filling: Filling) {
+        let Some((bucket, group)) = self.page_group else {
+            return;
+        };
+        let shard = Shard {
+            start,
+            end: filling.shard_end,
+            longest_block_ns: 0,
+            pages: true,
+        };
+        let covered = &mut self.covered;
+        self.shards.cover(bucket, shard, covered, &mut self.group);
+        let key = PageKey {
+            bucket,
+            shard: start,
+            group,
+            generation: filling.page.generation,
+            partition: self.partition,
+        };
+        let bytes = filling.page.encode();
+        self.group.put(families::PAGES, key.encode(), bytes);
+        self.records += 1;
+    }
 }

@@ -6,7 +6,7 @@
 use crate::model::{BucketId, TimeRange};
 use crate::storage::{StorageError, Store, WriteGroup, families, keys};
 use parking_lot::RwLock;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -15,7 +15,13 @@ pub struct Shard {
     pub end: i64,
     /// Longest `last time - first time` of its blocks, nanoseconds.
     pub longest_block_ns: i64,
+    /// Whether it may have pages.
+    pub pages: bool,
 }
+
+/// Shards whose records are in a group that is being built.
+#[derive(Default)]
+pub struct Covered(HashSet<(BucketId, i64)>);
 
 #[derive(Default)]
 pub struct Shards {
@@ -32,15 +38,8 @@ impl Shards {
             keys::META_SHARDS,
             end.as_deref(),
             |key, value| match (keys::decode_meta_shard(key), decode_shard(value)) {
-                (Some((bucket, start)), Some((end, longest_block_ns))) => {
-                    shards.insert(
-                        (bucket, start),
-                        Shard {
-                            start,
-                            end,
-                            longest_block_ns,
-                        },
-                    );
+                (Some((bucket, start)), Some(shard)) => {
+                    shards.insert((bucket, start), Shard { start, ..shard });
                     true
                 }
                 _ => {
@@ -61,28 +60,32 @@ impl Shards {
         }
     }
 
-    /// Makes sure that a shard is known to hold a block of this length, and adds the record to the group
-    /// when it is new. To be called before the group is written: readers may then look in vain, but
-    /// never miss a block.
+    /// Makes sure that a shard is known to hold blocks or pages as `wanted` says, and that its record is in
+    /// the group, which is the one that `covered` began with: an earlier group may have failed. To be
+    /// called before the group is written: readers may then look in vain, but never miss a block.
     pub fn cover(
         &self,
         bucket: BucketId,
-        start: i64,
-        end: i64,
-        block_ns: i64,
+        wanted: Shard,
+        covered: &mut Covered,
         group: &mut WriteGroup<'_>,
     ) {
+        let start = wanted.start;
         let mut shards = self.by_bucket.write();
         let shard = shards.entry((bucket, start)).or_insert(Shard {
             start,
             end: start,
             longest_block_ns: -1,
+            pages: false,
         });
-        if shard.end >= end && shard.longest_block_ns >= block_ns {
+        let new = covered.0.insert((bucket, start));
+        let before = *shard;
+        shard.end = shard.end.max(wanted.end);
+        shard.longest_block_ns = shard.longest_block_ns.max(wanted.longest_block_ns);
+        shard.pages |= wanted.pages;
+        if *shard == before && !new {
             return;
         }
-        shard.end = shard.end.max(end);
-        shard.longest_block_ns = shard.longest_block_ns.max(block_ns);
         group.put(
             families::META,
             keys::meta_shard(bucket, start),
@@ -109,18 +112,28 @@ impl Shards {
     }
 }
 
-fn encode_shard(shard: &Shard) -> [u8; 16] {
-    let mut value = [0; 16];
-    let (end, longest) = value.split_at_mut(8);
-    end.copy_from_slice(&shard.end.to_be_bytes());
-    longest.copy_from_slice(&shard.longest_block_ns.to_be_bytes());
+/// End, length of the longest block, 1 when there are pages.
+fn encode_shard(shard: &Shard) -> Vec<u8> {
+    let mut value = shard.end.to_be_bytes().to_vec();
+    value.extend_from_slice(&shard.longest_block_ns.to_be_bytes());
+    value.push(u8::from(shard.pages));
     value
 }
 
-fn decode_shard(value: &[u8]) -> Option<(i64, i64)> {
-    let (end, longest) = value.split_at_checked(8)?;
-    Some((
-        i64::from_be_bytes(end.try_into().ok()?),
-        i64::from_be_bytes(longest.try_into().ok()?),
-    ))
+/// All but the start, which is in the key.
+fn decode_shard(value: &[u8]) -> Option<Shard> {
+    let (end, rest) = value.split_at_checked(8)?;
+    let (longest, pages) = rest.split_at_checked(8)?;
+    let pages = match pages {
+        // Written before there were pages.
+        [] => 0,
+        [pages] => *pages,
+        _ => return None,
+    };
+    Some(Shard {
+        start: 0,
+        end: i64::from_be_bytes(end.try_into().ok()?),
+        longest_block_ns: i64::from_be_bytes(longest.try_into().ok()?),
+        pages: pages != 0,
+    })
 }

@@ -16,11 +16,10 @@
 
 use super::journal::{self, EntryError};
 use crate::engine::codec::{Reader, put_varint};
-use crate::engine::rewrite::{Generations, Remover};
-use crate::engine::shards::Shards;
+use crate::engine::rewrite::{Generations, Remover, Stored};
 use crate::engine::source::{SeriesInfo, SeriesPredicate};
 use crate::model::{BucketId, FieldId, SeriesId, TimeRange};
-use crate::storage::{StorageError, Store};
+use crate::storage::StorageError;
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 
@@ -117,8 +116,7 @@ impl Deletion {
     /// gives all fields of a series. Returns the number of blocks that lost points.
     pub fn carry_out(
         &self,
-        store: &Store,
-        shards: &Shards,
+        stored: Stored<'_>,
         since: u64,
         mut fields_of: impl FnMut(SeriesId) -> Result<Vec<FieldId>, StorageError>,
     ) -> Result<u64, StorageError> {
@@ -126,8 +124,9 @@ impl Deletion {
             before: self.generation,
             since,
         };
-        let mut remover = Remover::new(store, shards, self.bucket, self.range, generations);
+        let mut remover = Remover::new(stored, self.bucket, self.range, generations);
         for (fields, series) in &self.targets {
+            remover.remove_from_pages(series, fields)?;
             for series in series.iter().map(SeriesId) {
                 remover.remove(series, fields, &fields_of(series)?)?;
             }

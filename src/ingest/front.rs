@@ -10,6 +10,7 @@ use super::submission::{Message, Submission};
 use super::writer::Writer;
 use super::{housekeeping, monitor};
 use crate::engine::head::Head;
+use crate::engine::pages::Pages;
 use crate::engine::scan::Scanner;
 use crate::engine::seal::Watermark;
 use crate::engine::shards::Shards;
@@ -68,6 +69,7 @@ pub struct Ingest {
     options: IngestOptions,
     pub(super) store: Arc<Store>,
     pub(super) shards: Arc<Shards>,
+    pub(super) pages: Arc<Pages>,
     fields: Arc<FieldRegistry>,
     ids: Arc<SeriesIds>,
     pub(super) index: Arc<SeriesIndex>,
@@ -96,6 +98,7 @@ impl Ingest {
     /// Builds everything from what is stored. Nothing is replayed nor written yet.
     pub fn open(store: Arc<Store>, options: IngestOptions) -> Result<Arc<Self>, StorageError> {
         let shards = Arc::new(Shards::load(&store)?);
+        let pages = Arc::new(Pages::new(Arc::clone(&store)));
         let fields = Arc::new(FieldRegistry::new(Arc::clone(&store), options.scope));
         let ids = Arc::new(SeriesIds::new(
             Arc::clone(&store),
@@ -122,6 +125,7 @@ impl Ingest {
                 Arc::new(Head::new(epoch)),
                 Arc::clone(&store),
                 Arc::clone(&shards),
+                Arc::clone(&pages),
                 Arc::clone(&counters),
                 head_max_bytes,
                 sender.clone(),
@@ -141,6 +145,7 @@ impl Ingest {
             options,
             store,
             shards,
+            pages,
             fields,
             ids,
             index,
@@ -166,6 +171,7 @@ impl Ingest {
             scanner: Scanner {
                 store: Arc::clone(&self.store),
                 shards: Arc::clone(&self.shards),
+                pages: Arc::clone(&self.pages),
                 heads: self
                     .partitions
                     .iter()
@@ -497,6 +503,7 @@ impl Ingest {
     }
 
     fn delete_stored(&self, bucket: BucketId) -> Result<(), StorageError> {
+        let _alone = self.pages.rewriting();
         let from = keys::bucket_start(bucket).to_vec();
         let to = keys::bucket_end(bucket).map_or_else(|| vec![0xff; 9], |end| end.to_vec());
         let mut group = self.store.group();

@@ -5,6 +5,7 @@ use super::front::Ingest;
 use super::submission::Message;
 use crate::engine::shards::Shard;
 use crate::engine::source::SeriesPredicate;
+use crate::engine::{page, pages};
 use crate::model::{BucketId, TimeRange};
 use crate::storage::keys::{self, BlockKey};
 use crate::storage::{StorageError, families};
@@ -88,8 +89,10 @@ impl Ingest {
     pub(super) fn compact_shards(&self, bucket: BucketId, range: TimeRange) {
         for shard in self.shards.within(bucket, range) {
             let (from, to) = shard_keys(bucket, shard.start);
-            if let Err(error) = self.store.compact(families::BLOCKS, &from, &to) {
-                log::warn!("the space of deleted points was not given back yet: {error}");
+            for family in families::BY_SHARD {
+                if let Err(error) = self.store.compact(family, &from, &to) {
+                    log::warn!("the space of deleted points was not given back yet: {error}");
+                }
             }
         }
     }
@@ -124,15 +127,26 @@ impl Ingest {
         let (from, to) = shard_keys(bucket, shard.start);
         let mut group = self.store.group();
         group.delete(families::META, keys::meta_shard(bucket, shard.start));
-        group.delete_range(families::BLOCKS, &from, &to);
+        for family in families::BY_SHARD {
+            group.delete_range(family, &from, &to);
+        }
         self.store.write(group, false)?;
-        self.store.drop_files_in_range(families::BLOCKS, &from, &to)
+        families::BY_SHARD
+            .iter()
+            .try_for_each(|family| self.store.drop_files_in_range(*family, &from, &to))
     }
 
     /// Has the writers forget series that no block mentions; they look at their heads themselves.
     fn forget_empty_series(&self, bucket: BucketId) -> Result<(), StorageError> {
         let mut empty = self.index.all_series(bucket)?;
         for shard in self.shards.of(bucket) {
+            self.pages.scan_shard(bucket, shard.start, |key, bytes| {
+                let runs = page::decode_runs(key.group, key.generation, bytes);
+                for run in runs.map_err(|error| pages::damaged(key, &error))? {
+                    empty.remove(run.series.0);
+                }
+                Ok(())
+            })?;
             let (from, to) = shard_keys(bucket, shard.start);
             self.store
                 .scan(families::BLOCKS, &from, Some(&to), |key, _| {

@@ -70,7 +70,7 @@ impl EntryWriter {
         self.column.clear();
         codec::encode_times(rows.times, Effort::Fast, &mut self.column);
         self.flush_column();
-        for column in rows.columns {
+        for column in rows.columns.iter() {
             self.column.clear();
             codec::encode_values(&gather(rows, column), Effort::Fast, &mut self.column);
             self.flush_column();

@@ -3,6 +3,8 @@
 use super::deletion::Deletion;
 use super::submission::Message;
 use crate::engine::head::{Frozen, Head};
+use crate::engine::pages::Pages;
+use crate::engine::rewrite::Stored;
 use crate::engine::seal::{seal, trim};
 use crate::engine::shards::Shards;
 use crate::model::{FieldId, SeriesId};
@@ -82,6 +84,7 @@ pub struct Partition {
     pub pace: Pace,
     pub store: Arc<Store>,
     pub shards: Arc<Shards>,
+    pub pages: Arc<Pages>,
     pub counters: Arc<Counters>,
     /// Sequence of the last batch that was handed over.
     pub queued_to: AtomicU64,
@@ -122,6 +125,7 @@ impl Partition {
         head: Arc<Head>,
         store: Arc<Store>,
         shards: Arc<Shards>,
+        pages: Arc<Pages>,
         counters: Arc<Counters>,
         head_max_bytes: usize,
         to_writer: Sender<Message>,
@@ -133,6 +137,7 @@ impl Partition {
             pace: Pace::default(),
             store,
             shards,
+            pages,
             counters,
             queued_to: AtomicU64::new(0),
             sequence: AtomicU64::new(0),
@@ -146,6 +151,14 @@ impl Partition {
             jobs: Mutex::new(0),
             job_done: Condvar::new(),
             to_writer,
+        }
+    }
+
+    pub fn stored(&self) -> Stored<'_> {
+        Stored {
+            store: &self.store,
+            shards: &self.shards,
+            pages: &self.pages,
         }
     }
 
@@ -296,7 +309,7 @@ impl Partition {
         fields_of: impl FnMut(SeriesId) -> Result<Vec<FieldId>, StorageError>,
     ) -> Result<u64, StorageError> {
         let since = self.first_generation;
-        let touched = deletion.carry_out(&self.store, &self.shards, since, fields_of)?;
+        let touched = deletion.carry_out(self.stored(), since, fields_of)?;
         trim(&self.store, self.number, sequence, self.head.epoch())?;
         let entries = self.entries.load(Ordering::Acquire);
         if self.sequence.load(Ordering::Acquire) == sequence {

@@ -190,7 +190,7 @@ impl Recovery<'_> {
         let bucket = deletion.bucket;
         let table = &mut self.table;
         let since = partition.first_generation;
-        deletion.carry_out(self.store, &partition.shards, since, |id| {
+        deletion.carry_out(partition.stored(), since, |id| {
             let found = table.find_by_id(bucket, id)?;
             Ok(found.map_or_else(Vec::new, |(_, place)| table.field_ids(place)))
         })?;

@@ -6,7 +6,7 @@ use super::partition::{Job, Partition};
 use super::recovery::owner_of;
 use super::rejected::{Reason, Rejection, Rejections};
 use super::submission::{Message, Submission};
-use crate::engine::rewrite::has_blocks;
+use crate::engine::rewrite::has_points;
 use crate::engine::run::{ColumnIn, RowsIn};
 use crate::line_protocol::batch::FieldLayout;
 use crate::model::{BucketId, FieldType, SeriesId, SeriesKey};
@@ -621,7 +621,7 @@ impl Writer {
     fn drop_empty_piece(&mut self, bucket: BucketId, ids: &[SeriesId]) -> Result<(), StorageError> {
         let mut dropped = Vec::new();
         let store = Arc::clone(&self.partition.store);
-        let shards = Arc::clone(&self.partition.shards);
+        let partition = Arc::clone(&self.partition);
         let mut group = store.group();
         for id in ids.iter().copied() {
             let in_head = self
@@ -637,7 +637,7 @@ impl Writer {
             let hash = SeriesKey::hash64(key.as_bytes());
             let own = owner_of(hash, self.writers) == usize::from(self.partition.number);
             let fields = self.table.field_ids(place);
-            if own && !in_head && !has_blocks(&store, &shards, bucket, id, &fields)? {
+            if own && !in_head && !has_points(partition.stored(), bucket, id, &fields)? {
                 self.table.put_removal(bucket, id, &key, &mut group);
                 dropped.push((bucket, id));
             }

@@ -84,6 +84,17 @@ impl Values {
         self.len() == 0
     }
 
+    /// Bytes on the heap, about.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Float(values) => values.capacity() * 8,
+            Self::Integer(values) => values.capacity() * 8,
+            Self::Unsigned(values) => values.capacity() * 8,
+            Self::Boolean(values) => values.capacity(),
+            Self::String(values) => values.ends.capacity() * 4 + values.bytes.capacity(),
+        }
+    }
+
     pub fn get(&self, index: usize) -> Option<FieldValue> {
         Some(match self {
             Self::Float(values) => FieldValue::Float(*values.get(index)?),

@@ -74,6 +74,18 @@ pub const BLOCKS: Family = Family {
     postings: false,
 };
 
-pub const ALL: [Family; 6] = [META, JOURNAL, SERIES, SCHEMA, INDEX, BLOCKS];
+/// Sealed rows of series that have only few.
+pub const PAGES: Family = Family {
+    index: 6,
+    name: "pages",
+    memtable_bytes: 8 * MIB,
+    point_lookups: false,
+    compressed: false,
+    postings: false,
+};
+
+pub const ALL: [Family; 7] = [META, JOURNAL, SERIES, SCHEMA, INDEX, BLOCKS, PAGES];
 /// Families whose keys all begin with a bucket.
-pub const BY_BUCKET: [Family; 4] = [SERIES, SCHEMA, INDEX, BLOCKS];
+pub const BY_BUCKET: [Family; 5] = [SERIES, SCHEMA, INDEX, BLOCKS, PAGES];
+/// Families that hold points: their keys begin with bucket and shard.
+pub const BY_SHARD: [Family; 2] = [BLOCKS, PAGES];

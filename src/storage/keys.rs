@@ -16,6 +16,7 @@
 //! index    bucket:8 measurement… tag key… tag value…            → postings
 //!          bucket:8 measurement… (nothing more)                 → postings of all its series
 //! blocks   bucket:8 shard start:8 field:4 series:4 first time:8 generation:8
+//! pages    bucket:8 shard start:8 group:4 generation:8 writer:2
 //! ```
 
 use crate::model::{BucketId, FieldId, FieldType, SeriesId};
@@ -79,6 +80,52 @@ impl BlockKey {
             generation: u64_at(key, 32)?,
         })
     }
+}
+
+/// A page's place. The order of the members is the order of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageKey {
+    pub bucket: BucketId,
+    /// Start of the shard, nanoseconds.
+    pub shard: i64,
+    /// Of series with neighbouring ids.
+    pub group: u32,
+    /// Higher is newer.
+    pub generation: u64,
+    /// Who wrote it: each writer counts its own generations.
+    pub partition: u16,
+}
+
+pub const PAGE_KEY_BYTES: usize = 30;
+
+impl PageKey {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut key = page_group(self.bucket, self.shard, self.group);
+        key.extend_from_slice(&self.generation.to_be_bytes());
+        key.extend_from_slice(&self.partition.to_be_bytes());
+        key
+    }
+
+    pub fn decode(key: &[u8]) -> Option<Self> {
+        if key.len() != PAGE_KEY_BYTES {
+            return None;
+        }
+        Some(Self {
+            bucket: BucketId::new(u64_at(key, 0)?)?,
+            shard: unsortable(u64_at(key, 8)?),
+            group: u32_at(key, 16)?,
+            generation: u64_at(key, 20)?,
+            partition: key.get(28..)?.try_into().ok().map(u16::from_be_bytes)?,
+        })
+    }
+}
+
+/// Prefix of all pages of a group of series.
+pub fn page_group(bucket: BucketId, shard: i64, group: u32) -> Vec<u8> {
+    let mut key = Vec::with_capacity(PAGE_KEY_BYTES);
+    key.extend_from_slice(&shard_prefix(bucket, shard));
+    key.extend_from_slice(&group.to_be_bytes());
+    key
 }
 
 /// First key of a bucket in any of the families that begin with one.
@@ -311,11 +358,26 @@ mod tests {
         }
     }
 
+    prop_compose! {
+        fn page_key()(
+            bucket in bucket(), shard: i64, group: u32, generation: u64, partition: u16
+        ) -> PageKey {
+            PageKey { bucket, shard, group, generation, partition }
+        }
+    }
+
     proptest! {
         #[test]
         fn block_keys_come_back_and_sort_as_their_members(a in block_key(), b in block_key()) {
             prop_assert_eq!(BlockKey::decode(&a.encode()), Some(a));
             prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+        }
+
+        #[test]
+        fn page_keys_come_back_and_sort_as_their_members(a in page_key(), b in page_key()) {
+            prop_assert_eq!(PageKey::decode(&a.encode()), Some(a));
+            prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+            prop_assert!(a.encode().starts_with(&page_group(a.bucket, a.shard, a.group)));
         }
 
         #[test]
@@ -346,7 +408,7 @@ mod tests {
 
         #[test]
         fn bytes_of_any_kind_never_panic(bytes: Vec<u8>) {
-            let _ = (BlockKey::decode(&bytes), decode_index(&bytes), decode_schema_field(&bytes));
+            let _ = (BlockKey::decode(&bytes), PageKey::decode(&bytes), decode_index(&bytes), decode_schema_field(&bytes));
             let _ = (decode_journal(&bytes), decode_series_by_id(&bytes), decode_meta_shard(&bytes));
         }
     }
