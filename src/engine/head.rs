@@ -189,6 +189,16 @@ pub struct HeadView<'a> {
 }
 
 impl HeadView<'_> {
+    /// All parts of all series of a bucket, in no order.
+    pub fn all_series(&self, bucket: BucketId) -> impl Iterator<Item = (SeriesId, &HeadSeries)> {
+        let frozen = self.state.frozen.iter().map(|frozen| &frozen.series);
+        frozen
+            .chain(std::iter::once(&self.state.live))
+            .flatten()
+            .filter(move |((owner, _), _)| *owner == bucket)
+            .map(|((_, series), points)| (*series, points))
+    }
+
     /// The series' parts from oldest to newest, each with the generation that its runs will get.
     pub fn series(
         &self,

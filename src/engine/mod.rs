@@ -23,3 +23,4 @@ pub mod scan;
 pub mod seal;
 pub mod shards;
 pub mod source;
+mod totals;

@@ -232,29 +232,58 @@ pub fn decode_field(
     bytes: &[u8],
     field: FieldId,
 ) -> Result<Option<PageField>, CodecError> {
+    let Some((parts, column)) = find_field(group, generation, bytes, field)? else {
+        return Ok(None);
+    };
+    let values = codec::decode_values(column.field_type, column.values, column.count)?;
+    let (runs, times) = times_of(parts, column)?;
+    Ok(Some(PageField {
+        runs,
+        times,
+        values,
+    }))
+}
+
+/// Like [`decode_field`], without values.
+pub fn decode_field_times(
+    group: u32,
+    generation: u64,
+    bytes: &[u8],
+    field: FieldId,
+) -> Result<Option<(Vec<PageRun>, Vec<i64>)>, CodecError> {
+    let found = find_field(group, generation, bytes, field)?;
+    found
+        .map(|(parts, column)| times_of(parts, column))
+        .transpose()
+}
+
+fn find_field(
+    group: u32,
+    generation: u64,
+    bytes: &[u8],
+    field: FieldId,
+) -> Result<Option<(Parts<'_>, Column<'_>)>, CodecError> {
     let mut reader = Reader::new(bytes);
     let parts = Parts::read(group, generation, &mut reader)?;
     for _ in 0..parts.fields {
         let column = Column::read(&mut reader, parts.rows)?;
-        if column.field != field {
-            continue;
+        if column.field == field {
+            return Ok(Some((parts, column)));
         }
-        let times = codec::decode_times(parts.times, parts.rows)?;
-        let values = codec::decode_values(column.field_type, column.values, column.count)?;
-        return Ok(Some(match column.present {
-            None => PageField {
-                runs: parts.runs,
-                times,
-                values,
-            },
-            Some(present) => PageField {
-                runs: present_runs(&parts.runs, &present),
-                times: with_flag(&times, &present),
-                values,
-            },
-        }));
     }
     Ok(None)
+}
+
+/// Runs and times of the rows that have the field.
+fn times_of(parts: Parts<'_>, column: Column<'_>) -> Result<(Vec<PageRun>, Vec<i64>), CodecError> {
+    let times = codec::decode_times(parts.times, parts.rows)?;
+    Ok(match column.present {
+        None => (parts.runs, times),
+        Some(present) => (
+            present_runs(&parts.runs, &present),
+            with_flag(&times, &present),
+        ),
+    })
 }
 
 /// The runs of a page, nothing else decoded.

@@ -284,7 +284,7 @@ fn steadily<T>(read: impl Fn() -> Result<T, SourceError>) -> Result<T, SourceErr
     read()
 }
 
-fn storage(error: StorageError) -> SourceError {
+pub(super) fn storage(error: StorageError) -> SourceError {
     SourceError::Storage(error.to_string())
 }
 

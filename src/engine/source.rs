@@ -157,6 +157,18 @@ pub trait Source: Send + Sync {
         range: TimeRange,
     ) -> Result<Points, SourceError>;
 
+    /// Number of points of a field in all series of a measurement, where that can be told without looking
+    /// at each series.
+    fn count_all(
+        &self,
+        _bucket: BucketId,
+        _measurement: &str,
+        _field: &str,
+        _range: TimeRange,
+    ) -> Result<Option<u64>, SourceError> {
+        Ok(None)
+    }
+
     /// `bounds` are rising; window i is `bounds[i] <= t < bounds[i + 1]`. Empty windows are left out.
     fn window_stats(
         &self,

@@ -227,6 +227,16 @@ fn check(ingest: &Arc<Ingest>, model: &Model) -> Result<(), TestCaseError> {
         .unwrap();
     let fields: usize = everything.iter().map(|series| series.fields.len()).sum();
     prop_assert_eq!(fields, model.len());
+    for field in 0..3 {
+        for range in [TimeRange::ALL, TimeRange::new(50, 150)] {
+            let of_field = model.iter().filter(|((_, other), _)| *other == field);
+            let inside =
+                |points: &BTreeMap<i64, i64>| points.range(range.start..range.stop).count();
+            let want = of_field.map(|(_, points)| inside(points) as u64).sum();
+            let got = reader.count_all(id, "m", name(field), range).unwrap();
+            prop_assert_eq!(got, Some(want));
+        }
+    }
     for ((host, field), points) in model {
         let tag = TextMatch::Equal(format!("h{host}").into());
         let predicate = SeriesPredicate::And(vec![

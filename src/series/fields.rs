@@ -113,6 +113,20 @@ impl FieldRegistry {
         })
     }
 
+    /// Fields of a measurement with that name: one for each type.
+    pub fn named(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        name: &str,
+    ) -> Result<Vec<FieldDef>, StorageError> {
+        self.with(bucket, |fields| {
+            let names = fields.by_name.get(measurement);
+            let found = names.and_then(|names| names.get(name)).cloned();
+            Ok(found.unwrap_or_default())
+        })
+    }
+
     /// The set of fields with these ids; ids that are not known are left out.
     pub fn set_of(
         &self,

@@ -1,6 +1,6 @@
 //! Which series match a predicate: postings narrow the candidates, the predicate decides.
 
-use super::fields::{FieldRegistry, FieldSet};
+use super::fields::{FieldDef, FieldRegistry, FieldSet};
 use crate::engine::source::{FieldInfo, SeriesInfo, SeriesPredicate, TextMatch};
 use crate::model::{BucketId, FieldId, SeriesId, SeriesKey};
 use crate::storage::{StorageError, Store, families, keys, postings};
@@ -84,6 +84,17 @@ impl SeriesIndex {
             )
         });
         Ok(found)
+    }
+
+    /// Fields of a measurement with that name: one for each type.
+    pub fn fields_named(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        name: &str,
+    ) -> Result<Vec<FieldInfo>, StorageError> {
+        let found = self.fields.named(bucket, measurement, name)?;
+        Ok(found.iter().map(field_info).collect())
     }
 
     /// All series of a bucket.
@@ -302,17 +313,21 @@ fn matching(
         .fields
         .iter()
         .filter(|field| !by_field || predicate.matches(measurement, &tags, &field.name))
-        .map(|field| FieldInfo {
-            id: field.id,
-            name: Arc::clone(&field.name),
-            field_type: field.field_type,
-        })
+        .map(field_info)
         .collect();
     (!fields.is_empty()).then(|| SeriesInfo {
         id,
         key: key.clone(),
         fields,
     })
+}
+
+fn field_info(field: &FieldDef) -> FieldInfo {
+    FieldInfo {
+        id: field.id,
+        name: Arc::clone(&field.name),
+        field_type: field.field_type,
+    }
 }
 
 fn mentions_field(predicate: &SeriesPredicate) -> bool {

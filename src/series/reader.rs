@@ -47,6 +47,23 @@ impl Source for Reader {
         self.scanner.read(bucket, series, field, range)
     }
 
+    fn count_all(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        field: &str,
+        range: TimeRange,
+    ) -> Result<Option<u64>, SourceError> {
+        let found = self.index.fields_named(bucket, measurement, field);
+        let found = found.map_err(|error| SourceError::Storage(error.to_string()))?;
+        match found.as_slice() {
+            [] => Ok(Some(0)),
+            [field] => self.scanner.count_all(bucket, field, range),
+            // Which type a query means is its own business.
+            _ => Ok(None),
+        }
+    }
+
     fn window_stats(
         &self,
         bucket: BucketId,

@@ -144,6 +144,13 @@ pub fn shard_prefix(bucket: BucketId, shard: i64) -> Vec<u8> {
     key
 }
 
+/// Prefix of all blocks of a field.
+pub fn blocks_of_field(bucket: BucketId, shard: i64, field: FieldId) -> Vec<u8> {
+    let mut key = shard_prefix(bucket, shard);
+    key.extend_from_slice(&field.0.to_be_bytes());
+    key
+}
+
 pub fn meta_catalog(key: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(key.len() + 1);
     out.push(META_CATALOG);
@@ -371,6 +378,7 @@ mod tests {
         fn block_keys_come_back_and_sort_as_their_members(a in block_key(), b in block_key()) {
             prop_assert_eq!(BlockKey::decode(&a.encode()), Some(a));
             prop_assert_eq!(a.encode().cmp(&b.encode()), a.cmp(&b));
+            prop_assert!(a.encode().starts_with(&blocks_of_field(a.bucket, a.shard, a.field)));
         }
 
         #[test]

@@ -20,6 +20,7 @@ mod lex;
 mod parse;
 mod plan;
 mod schema;
+mod shortcut;
 mod show;
 mod value;
 mod window;
@@ -209,6 +210,9 @@ impl Session<'_> {
         defaults: Defaults<'_>,
         out: &mut dyn AnswerWriter,
     ) -> Result<(), StatementError> {
+        if let Some(counted) = shortcut::count(self.ctx, defaults, select)? {
+            return write_counted(counted, out);
+        }
         let plan = Compiler {
             ctx: self.ctx,
             defaults,
@@ -224,6 +228,22 @@ impl Session<'_> {
         };
         exec::run(self.ctx, &plan, &mut sink)
     }
+}
+
+fn write_counted(
+    counted: shortcut::Counted,
+    out: &mut dyn AnswerWriter,
+) -> Result<(), StatementError> {
+    if counted.count == 0 {
+        return Ok(());
+    }
+    out.series(SeriesHead {
+        name: counted.measurement,
+        tags: Vec::new(),
+        columns: Arc::new(vec!["time".to_owned(), counted.column]),
+    })?;
+    let count = i64::try_from(counted.count).unwrap_or(i64::MAX);
+    Ok(out.row(&[Value::Time(counted.time), Value::Integer(count)])?)
 }
 
 /// Rows of a SELECT with the time as first column.

@@ -107,12 +107,12 @@ pub fn bucket_of(
     }
 }
 
-/// The measurements that one name or regular expression of a FROM clause stands for.
-pub fn measurements(
+/// The bucket that a FROM clause means.
+pub fn bucket_for(
     ctx: &QueryContext,
     defaults: Defaults<'_>,
     source: &Measurement,
-) -> Result<Vec<StoredMeasurement>> {
+) -> Result<BucketId> {
     let database = source.database.as_deref().or(defaults.database);
     // The request's policy belongs to the request's database.
     let default_policy = if source.database.is_some() {
@@ -120,7 +120,16 @@ pub fn measurements(
     } else {
         defaults.policy
     };
-    let bucket = bucket_of(ctx, database, source.policy.as_deref().or(default_policy))?;
+    bucket_of(ctx, database, source.policy.as_deref().or(default_policy))
+}
+
+/// The measurements that one name or regular expression of a FROM clause stands for.
+pub fn measurements(
+    ctx: &QueryContext,
+    defaults: Defaults<'_>,
+    source: &Measurement,
+) -> Result<Vec<StoredMeasurement>> {
+    let bucket = bucket_for(ctx, defaults, source)?;
     let wanted = match &source.name {
         MeasurementName::Name(name) => TextMatch::Equal(name.as_str().into()),
         MeasurementName::Regex(regex) => TextMatch::Regex(regex.regex.clone()),
