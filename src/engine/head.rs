@@ -23,7 +23,7 @@ const FEW_BYTES: usize = 130;
 /// Rows that stay in `recent` after a cut: what comes later than so many rows is late.
 const WAITING_ROWS: usize = 512;
 /// A series with more rows than this when it is sealed gets blocks of its own.
-const PAGE_ROWS_MAX: usize = 64;
+const PAGE_ROWS_MAX: usize = 256;
 
 /// A series' points that are not sealed.
 #[derive(Debug)]

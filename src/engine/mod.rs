@@ -16,6 +16,7 @@ pub mod few;
 pub mod head;
 pub mod merge;
 pub mod page;
+pub mod page_merge;
 pub mod pages;
 pub mod rewrite;
 pub mod run;

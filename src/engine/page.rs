@@ -116,6 +116,28 @@ impl Page {
         });
     }
 
+    /// Adds a run of another page as it is.
+    pub fn copy_run(&mut self, from: &Self, run: PageRun) {
+        let start = self.rows.len();
+        for row in run.range() {
+            let time = from.rows.times.get(row).copied().unwrap_or_default();
+            from.copy_row(row, time, &mut self.rows);
+        }
+        self.runs.push(PageRun { start, ..run });
+    }
+
+    /// Adds one row of this page to a run.
+    pub fn copy_row(&self, row: usize, time: i64, to: &mut Run) {
+        let columns = self.rows.columns.iter().filter(|column| column.has(row));
+        let cells: Vec<_> = columns
+            .filter_map(|column| {
+                let place = to.column_for(column.field, column.field_type());
+                Some((place, column.cell(row)?))
+            })
+            .collect();
+        to.push_row(time, cells.into_iter());
+    }
+
     pub fn is_full(&self) -> bool {
         self.rows.len() >= PAGE_ROWS || self.rows.heap_bytes() >= PAGE_BYTES
     }

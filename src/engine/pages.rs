@@ -5,11 +5,14 @@
 
 use super::codec::CodecError;
 use super::page::{self, Page, PageField};
+use super::page_merge::{GroupPlace, PAGES_MIN, Rules, merge_group};
+use super::shards::Shards;
 use crate::model::{BucketId, FieldId};
 use crate::storage::keys::{self, PageKey};
 use crate::storage::{StorageError, Store, families};
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,6 +31,8 @@ pub struct Pages {
     /// Raised when pages are rewritten; what was read before may not enter the cache after.
     changes: AtomicU64,
     cache: Mutex<Cache>,
+    /// Pages added since their group was last merged.
+    added: Mutex<BTreeMap<GroupPlace, usize>>,
 }
 
 impl Pages {
@@ -37,6 +42,7 @@ impl Pages {
             rewriting: Mutex::default(),
             changes: AtomicU64::new(0),
             cache: Mutex::default(),
+            added: Mutex::default(),
         }
     }
 
@@ -114,6 +120,38 @@ impl Pages {
             cache.fields.insert((*key, field), decoded.clone());
         }
         Ok(decoded)
+    }
+
+    /// Notes pages that were sealed.
+    pub fn added(&self, places: &[GroupPlace]) {
+        let mut added = self.added.lock();
+        for place in places {
+            *added.entry(*place).or_default() += 1;
+        }
+    }
+
+    /// Groups in which enough pages have come together to merge some.
+    pub fn to_merge(&self) -> Vec<GroupPlace> {
+        let mut added = self.added.lock();
+        let ready = added.extract_if(.., |_, pages| *pages >= PAGES_MIN);
+        ready.map(|(place, _)| place).collect()
+    }
+
+    /// Merges pages of one group, until nothing is to merge. Returns how many pages went.
+    pub fn merge(
+        &self,
+        shards: &Shards,
+        place: GroupPlace,
+        rules: Rules,
+    ) -> Result<usize, StorageError> {
+        let mut gone = 0;
+        loop {
+            let rewriting = self.rewriting();
+            match merge_group(&self.store, shards, &rewriting, place, rules)? {
+                0 => return Ok(gone),
+                pages => gone += pages,
+            }
+        }
     }
 
     /// Keeps others from rewriting pages.

@@ -7,6 +7,7 @@
 use super::chunk;
 use super::head::{Frozen, HeadSeries};
 use super::page::{self, Page};
+use super::page_merge::GroupPlace;
 use super::run::Run;
 use super::shards::{Covered, Shard, Shards};
 use crate::model::{BucketId, FieldId, SeriesId};
@@ -45,14 +46,14 @@ impl Watermark {
     }
 }
 
-/// Writes all of a frozen head and trims the journal. Returns the number of blocks and pages.
+/// Writes all of a frozen head and trims the journal. Returns what it wrote.
 pub fn seal(
     store: &Store,
     shards: &Shards,
     partition: u16,
     frozen: &Arc<Frozen>,
     epoch: u32,
-) -> Result<u64, StorageError> {
+) -> Result<Sealed, StorageError> {
     let mut sealing = Sealing {
         shards,
         frozen,
@@ -61,7 +62,7 @@ pub fn seal(
         covered: Covered::default(),
         pages: BTreeMap::new(),
         page_group: None,
-        records: 0,
+        sealed: Sealed::default(),
     };
     let mut series: Vec<(&(BucketId, SeriesId), &HeadSeries)> = frozen.series.iter().collect();
     series.sort_unstable_by_key(|(key, _)| **key);
@@ -75,7 +76,7 @@ pub fn seal(
     sealing.end_pages();
     put_watermark(&mut sealing.group, partition, frozen.watermark, epoch);
     store.write(sealing.group, false)?;
-    Ok(sealing.records)
+    Ok(sealing.sealed)
 }
 
 /// Trims the journal, of which everything up to `sequence` is done.
@@ -109,7 +110,15 @@ struct Sealing<'a> {
     /// Pages being filled, by shard and fields, all of one group of series.
     pages: BTreeMap<(i64, Vec<FieldId>), Filling>,
     page_group: Option<(BucketId, u32)>,
-    records: u64,
+    sealed: Sealed,
+}
+
+/// What a seal wrote.
+#[derive(Debug, Default)]
+pub struct Sealed {
+    /// Blocks and pages.
+    pub records: u64,
+    pub pages: Vec<GroupPlace>,
 }
 
 /// A page being filled.
@@ -152,7 +161,7 @@ impl Sealing<'_> {
             self.shards.cover(bucket, shard, covered, &mut self.group);
             for (key, bytes) in chunk.records(bucket, series) {
                 self.group.put(families::BLOCKS, key.encode(), bytes);
-                self.records += 1;
+                self.sealed.records += 1;
             }
         }
     }
@@ -211,6 +220,11 @@ impl Sealing<'_> {
         };
         let bytes = filling.page.encode();
         self.group.put(families::PAGES, key.encode(), bytes);
-        self.records += 1;
+        self.sealed.records += 1;
+        self.sealed.pages.push(GroupPlace {
+            bucket,
+            shard: start,
+            group,
+        });
     }
 }

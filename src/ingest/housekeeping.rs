@@ -3,13 +3,14 @@
 use super::deletion::DeleteRequest;
 use super::front::Ingest;
 use super::submission::Message;
+use crate::engine::page_merge::Rules;
 use crate::engine::shards::Shard;
 use crate::engine::source::SeriesPredicate;
 use crate::engine::{page, pages};
 use crate::model::{BucketId, TimeRange};
 use crate::storage::keys::{self, BlockKey};
 use crate::storage::{StorageError, families};
-use crossbeam_channel::{Receiver, bounded, select, tick};
+use crossbeam_channel::{Receiver, TryRecvError, bounded, select, tick};
 use roaring::RoaringBitmap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -41,7 +42,10 @@ pub(super) fn run(ingest: &Weak<Ingest>, stopped: &Receiver<()>) {
         };
         match compaction {
             Some(compaction) => ingest.compact_shards(compaction.bucket, compaction.range),
-            None => ingest.enforce_retention(crate::clock::now_ns()),
+            None => {
+                ingest.enforce_retention(crate::clock::now_ns());
+                ingest.merge_pages(&|| stopped.try_recv() == Err(TryRecvError::Disconnected));
+            }
         }
     }
 }
@@ -119,6 +123,30 @@ impl Ingest {
                 ),
                 Err(error) => log::error!("expired shards of bucket {}: {error}", bucket.id),
             }
+        }
+    }
+
+    /// Merges pages where enough have come together, until it is told to stop.
+    pub(super) fn merge_pages(&self, stop: &dyn Fn() -> bool) {
+        let mut gone = 0;
+        let places = self.pages.to_merge();
+        for place in &places {
+            if stop() {
+                return;
+            }
+            match self.pages.merge(&self.shards, *place, Rules::default()) {
+                Ok(pages) => gone += pages,
+                Err(error) => {
+                    log::error!("pages were not merged: {error}");
+                    return;
+                }
+            }
+        }
+        if gone > 0 {
+            log::debug!(
+                "merged the pages of {} groups, {gone} are gone",
+                places.len()
+            );
         }
     }
 

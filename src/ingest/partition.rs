@@ -278,7 +278,7 @@ impl Partition {
     /// Seals what is frozen. A failure leaves it frozen, in the journal, and is tried again.
     pub fn seal(&self, frozen: &Arc<Frozen>) {
         let started = Instant::now();
-        let blocks = retrying("sealing", || {
+        let sealed = retrying("sealing", || {
             seal(
                 &self.store,
                 &self.shards,
@@ -288,11 +288,13 @@ impl Partition {
             )
         });
         self.counters.seals.fetch_add(1, Ordering::Relaxed);
-        self.counters.blocks.fetch_add(blocks, Ordering::Relaxed);
+        let records = sealed.records;
+        self.counters.blocks.fetch_add(records, Ordering::Relaxed);
+        self.pages.added(&sealed.pages);
         let entries = self.frozen_entries.load(Ordering::Acquire);
         self.sealed_entries.store(entries, Ordering::Release);
         log::debug!(
-            "writer {} sealed {} series as {blocks} blocks in {:?}",
+            "writer {} sealed {} series as {records} blocks and pages in {:?}",
             self.number,
             frozen.series.len(),
             started.elapsed()

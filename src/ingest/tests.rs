@@ -3,6 +3,8 @@
 
 use super::api::PointWriter;
 use super::front::{Ingest, IngestOptions};
+use super::submission::Message;
+use crate::engine::page_merge::{GroupPlace, Rules};
 use crate::engine::source::{Number, SeriesPredicate, Source, StatsNeeded, TextMatch};
 use crate::line_protocol::batch::{BatchSeries, FieldLayout, ParsedBatch, Row};
 use crate::model::{BucketId, BucketSettings, FieldType, FieldValue, SeriesKey, TimeRange};
@@ -128,6 +130,10 @@ enum Step {
     Write(Vec<TestPoint>),
     /// Of one host or all, one field or all, in a range.
     Delete(Option<u8>, Option<u8>, TimeRange),
+    /// Heads become blocks and pages.
+    Seal,
+    /// Pages are merged wherever there are two.
+    Merge,
     /// The process ends without a word; the number of writers may change.
     Crash(u16),
     Stop,
@@ -207,11 +213,47 @@ fn delete(
     }
 }
 
+fn seal(ingest: &Ingest) {
+    for (sender, partition) in ingest.senders.iter().zip(&ingest.partitions) {
+        let seals = partition.unsealed_entries();
+        sender.send(Message::Seal).unwrap();
+        while seals > 0 && partition.unsealed_entries() > 0 {
+            std::thread::sleep(std::time::Duration::from_micros(200));
+        }
+    }
+}
+
+fn merge(ingest: &Ingest) {
+    let mut places = std::collections::BTreeSet::new();
+    for shard in ingest.shards.of(bucket().id) {
+        ingest
+            .pages
+            .scan_shard(bucket().id, shard.start, |key, _| {
+                places.insert(GroupPlace {
+                    bucket: key.bucket,
+                    shard: key.shard,
+                    group: key.group,
+                });
+                Ok(())
+            })
+            .unwrap();
+    }
+    let rules = Rules {
+        pages_min: 2,
+        block_rows_min: 20,
+    };
+    for place in places {
+        ingest.pages.merge(&ingest.shards, place, rules).unwrap();
+    }
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(point(), 1..60).prop_map(Step::Write),
         2 => ordered().prop_map(Step::Write),
         1 => deletion(),
+        2 => Just(Step::Seal),
+        1 => Just(Step::Merge),
         1 => (1_u16..4).prop_map(Step::Crash),
         1 => Just(Step::Stop),
     ]
@@ -298,7 +340,7 @@ fn write(ingest: &Arc<Ingest>, points: &[TestPoint]) {
 
 proptest! {
     #[test]
-    fn what_was_acknowledged_is_read_whatever_happens(steps in prop::collection::vec(step(), 1..14)) {
+    fn what_was_acknowledged_is_read_whatever_happens(steps in prop::collection::vec(step(), 1..20)) {
         let dir = tempfile::tempdir().unwrap();
         let mut ingest = open(dir.path(), 2);
         let mut model = Model::new();
@@ -313,6 +355,8 @@ proptest! {
                     }
                 }
                 Step::Delete(host, field, range) => delete(&ingest, &mut model, *host, *field, *range),
+                Step::Seal => seal(&ingest),
+                Step::Merge => merge(&ingest),
                 Step::Crash(writers) => {
                     ingest.abandon();
                     drop(ingest);
