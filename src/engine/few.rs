@@ -38,7 +38,7 @@ impl Few {
         let same_columns = Arc::ptr_eq(&self.columns, rows.columns)
             || (self.columns.len() == rows.columns.len()
                 && self.columns.iter().zip(rows.columns.iter()).all(same));
-        if !same_columns || self.len() + rows.times.len() > ROWS_MAX {
+        if !same_columns || self.row_count() + rows.times.len() > ROWS_MAX {
             return false;
         }
         self.extend(rows);
@@ -61,7 +61,7 @@ impl Few {
         self.columns.len() + 1
     }
 
-    pub fn len(&self) -> usize {
+    fn row_count(&self) -> usize {
         self.cells.len() / self.width()
     }
 

@@ -266,13 +266,16 @@ pub fn decode_field(
     }))
 }
 
+/// Runs, and the times of their rows.
+pub type RunTimes = (Vec<PageRun>, Vec<i64>);
+
 /// Like [`decode_field`], without values.
 pub fn decode_field_times(
     group: u32,
     generation: u64,
     bytes: &[u8],
     field: FieldId,
-) -> Result<Option<(Vec<PageRun>, Vec<i64>)>, CodecError> {
+) -> Result<Option<RunTimes>, CodecError> {
     let found = find_field(group, generation, bytes, field)?;
     found
         .map(|(parts, column)| times_of(parts, column))
@@ -297,7 +300,7 @@ fn find_field(
 }
 
 /// Runs and times of the rows that have the field.
-fn times_of(parts: Parts<'_>, column: Column<'_>) -> Result<(Vec<PageRun>, Vec<i64>), CodecError> {
+fn times_of(parts: Parts<'_>, column: Column<'_>) -> Result<RunTimes, CodecError> {
     let times = codec::decode_times(parts.times, parts.rows)?;
     Ok(match column.present {
         None => (parts.runs, times),
@@ -613,7 +616,7 @@ mod tests {
             let mut page = page(&points);
             let before = Page::decode(3, 100, &page.encode()).unwrap();
             let gone = |run: &PageRun, time: i64, of: FieldId| {
-                run.series.0 % 2 == 0 && time >= from && of == FieldId(field)
+                run.series.0.is_multiple_of(2) && time >= from && of == FieldId(field)
             };
             let removed = page.remove(gone);
             let count = |page: &Page, all: bool| {
