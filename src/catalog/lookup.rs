@@ -3,7 +3,7 @@
 use super::permission::{Action, Permission};
 use super::records::Bucket;
 use super::store::{BucketFilter, Catalog};
-use crate::model::{BucketId, OrgId};
+use crate::model::OrgId;
 use crate::query::context::{BucketLookup, VisibleBucket, VisiblePolicy};
 use std::sync::Arc;
 
@@ -40,21 +40,17 @@ impl BucketLookup for OrgLookup {
     }
 
     fn policies(&self) -> Vec<VisiblePolicy> {
-        let mut policies: Vec<VisiblePolicy> = self
-            .buckets()
-            .into_iter()
-            .map(|bucket| {
-                let (database, policy, default) = virtual_mapping(&bucket.name);
-                VisiblePolicy {
-                    database: database.to_owned(),
-                    policy: policy.to_owned(),
-                    default,
-                    bucket,
-                }
-            })
-            .collect();
-        policies.sort_by(|a, b| (&a.database, &a.policy).cmp(&(&b.database, &b.policy)));
+        let policies = self.catalog.policies(self.org);
         policies
+            .into_iter()
+            .filter(|policy| may_read(&self.permissions, &policy.bucket))
+            .map(|policy| VisiblePolicy {
+                bucket: view(&policy.bucket),
+                database: policy.database,
+                policy: policy.policy,
+                default: policy.default,
+            })
+            .collect()
     }
 }
 
@@ -77,36 +73,5 @@ fn view(bucket: &Bucket) -> VisibleBucket {
         name: bucket.name.clone(),
         retention_ns: nanoseconds(bucket.retention_seconds),
         shard_ns: nanoseconds(bucket.shard_seconds),
-    }
-}
-
-/// Database, retention policy and whether it is the default, by InfluxDB's virtual mapping: `db/rp` is
-/// policy `rp` of `db`, any other name is the database itself with the default policy `autogen`.
-pub fn virtual_mapping(bucket: &str) -> (&str, &str, bool) {
-    match bucket.split_once('/') {
-        Some((database, policy)) if !database.is_empty() && !policy.is_empty() => {
-            (database, policy, false)
-        }
-        _ => (bucket, "autogen", true),
-    }
-}
-
-impl Catalog {
-    /// The bucket that a v1 database and policy stand for.
-    pub fn bucket_of_policy(
-        &self,
-        org: OrgId,
-        database: &str,
-        policy: Option<&str>,
-    ) -> Option<BucketId> {
-        let filter = BucketFilter {
-            org: Some(org),
-            ..BucketFilter::default()
-        };
-        let found = self.buckets(&filter).into_iter().find(|bucket| {
-            let (have, rp, default) = virtual_mapping(&bucket.name);
-            have == database && policy.map_or(default, |policy| policy == rp)
-        });
-        found.map(|bucket| bucket.id)
     }
 }

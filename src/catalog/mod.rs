@@ -3,6 +3,7 @@
 //! Everything is in memory and in the `meta` family; a change is committed (and on disk) before it is seen.
 //! Secrets are stored as hashes only: tokens as SHA-256 (they are 64 random bytes), passwords with argon2id.
 
+mod databases;
 mod error;
 pub mod lookup;
 pub mod permission;
@@ -12,6 +13,7 @@ mod sessions;
 mod setup;
 mod store;
 
+pub use databases::{Policy, PolicySettings};
 pub use error::CatalogError;
 pub use permission::{Action, Permission, Resource};
 pub use records::{Authorization, Bucket, Member, Org, Status, User};

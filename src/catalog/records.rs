@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! o/<id> org   b/<id> bucket   u/<id> user   p/<user id> password hash   a/<id> authorization
-//! m/<org id>/<user id> membership
+//! d/<id> mapping of a database   m/<org id>/<user id> membership
 //! ```
 
 use super::permission::Permission;
@@ -72,6 +72,18 @@ pub struct Member {
     pub org: OrgId,
     pub user: Id,
     pub owner: bool,
+}
+
+/// A database and retention policy of 1.x and the bucket that they stand for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    pub id: Id,
+    pub org: OrgId,
+    pub database: String,
+    pub policy: String,
+    pub bucket: BucketId,
+    /// The policy that is meant when none is named.
+    pub default: bool,
 }
 
 pub fn key(kind: char, id: Id) -> Vec<u8> {

@@ -2,7 +2,9 @@
 
 use super::error::CatalogError;
 use super::permission::Permission;
-use super::records::{Authorization, Bucket, Member, Org, Status, User, key, member_key};
+use super::records::{
+    Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key,
+};
 use super::secrets::{self, TokenHash, hash_token};
 use super::sessions::Sessions;
 use crate::clock::now_ns;
@@ -28,6 +30,7 @@ const MONITORING_RETENTION_SECONDS: u64 = 7 * 24 * HOUR_SECONDS;
 pub(super) struct State {
     pub orgs: BTreeMap<Id, Org>,
     pub buckets: BTreeMap<Id, Bucket>,
+    pub mappings: BTreeMap<Id, Mapping>,
     pub users: BTreeMap<Id, User>,
     pub passwords: BTreeMap<Id, String>,
     pub authorizations: BTreeMap<Id, Authorization>,
@@ -93,6 +96,9 @@ impl Catalog {
         }
         for bucket in read_all::<Bucket>(&*store, "b/")? {
             state.buckets.insert(bucket.id, bucket);
+        }
+        for mapping in read_all::<Mapping>(&*store, "d/")? {
+            state.mappings.insert(mapping.id, mapping);
         }
         for user in read_all::<User>(&*store, "u/")? {
             state.users.insert(user.id, user);
@@ -300,7 +306,9 @@ impl Catalog {
             .filter(|(org, _)| of_org(org))
             .copied()
             .collect();
+        let mappings = state.mappings_to(&buckets);
         let mut ops = vec![MetaOp::Delete(key('o', id))];
+        ops.extend(mappings.iter().map(|id| MetaOp::Delete(key('d', *id))));
         ops.extend(
             buckets
                 .iter()
@@ -314,6 +322,7 @@ impl Catalog {
         );
         self.commit(ops)?;
         state.orgs.remove(&id);
+        state.mappings.retain(|id, _| !mappings.contains(id));
         buckets
             .iter()
             .for_each(|bucket| drop(state.buckets.remove(bucket)));
@@ -442,8 +451,12 @@ impl Catalog {
             }
             Some(_) => {}
         }
-        self.commit(vec![MetaOp::Delete(key('b', id))])?;
+        let mut ops = vec![MetaOp::Delete(key('b', id))];
+        let mappings = state.mappings_to(&[id]);
+        ops.extend(mappings.iter().map(|id| MetaOp::Delete(key('d', *id))));
+        self.commit(ops)?;
         state.buckets.remove(&id);
+        state.mappings.retain(|id, _| !mappings.contains(id));
         drop(state);
         self.forget_points(id)
     }
@@ -690,6 +703,15 @@ impl State {
         }
     }
 
+    /// Stored mappings to any of these buckets.
+    fn mappings_to(&self, buckets: &[BucketId]) -> Vec<Id> {
+        let mappings = self.mappings.values();
+        mappings
+            .filter(|mapping| buckets.contains(&mapping.bucket))
+            .map(|mapping| mapping.id)
+            .collect()
+    }
+
     fn settings(&self, id: BucketId) -> Option<BucketSettings> {
         let bucket = self.buckets.get(&id)?;
         let monitoring = self
@@ -773,7 +795,7 @@ fn check_bucket_is_new(
     Ok(())
 }
 
-fn default_shard_seconds(retention_seconds: u64) -> u64 {
+pub(super) fn default_shard_seconds(retention_seconds: u64) -> u64 {
     let retention = i64::try_from(retention_seconds.saturating_mul(SECOND_NS)).unwrap_or(i64::MAX);
     default_shard_ns(retention).cast_unsigned() / SECOND_NS
 }

@@ -4,6 +4,7 @@
 //! that turns failures into status codes. HTTP knows the catalog, the write path and the query languages;
 //! none of them knows HTTP.
 
+mod administration;
 mod auth;
 mod body;
 mod delete;
@@ -29,6 +30,7 @@ pub use routes::{configure, with_headers};
 use crate::catalog::Catalog;
 use crate::engine::source::Source;
 use crate::ingest::PointWriter;
+use crate::query::running::RunningQueries;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -59,6 +61,7 @@ pub struct AppState {
     pub metrics: HttpMetrics,
     pub write_rate: WriteRate,
     query_slots: Arc<Semaphore>,
+    running: Arc<RunningQueries>,
     started: Instant,
     started_ns: i64,
     /// Cookies are sent back over TLS only.
@@ -83,6 +86,7 @@ impl AppState {
             metrics: HttpMetrics::default(),
             write_rate,
             query_slots,
+            running: Arc::default(),
             started: Instant::now(),
             started_ns: crate::clock::now_ns(),
             tls,

@@ -1,6 +1,7 @@
 //! The v1 endpoints: `/write` and `/query` with databases and retention policies, mapped to buckets.
 
 use super::AppState;
+use super::administration::AskersAdministration;
 use super::auth::V1Identity;
 use super::body;
 use super::error::ApiError;
@@ -117,6 +118,12 @@ async fn query_inner(
     };
     let content_type = query.format.content_type();
     let permissions = asker.identity.permissions.to_vec();
+    let admin = AskersAdministration {
+        state: state.clone(),
+        identity: asker.identity,
+        org: asker.org,
+    };
+    let running = Arc::clone(&state.running);
     let lookup = Arc::new(OrgLookup::new(
         state.catalog.clone(),
         asker.org,
@@ -128,7 +135,10 @@ async fn query_inner(
         now_ns: None,
     };
     output::run(state, lookup, answer, move |ctx, out| {
-        influxql::execute(ctx, &query, out)
+        let database = query.database.clone().unwrap_or_default();
+        let (owner, text) = (admin.org.get(), query.text.clone());
+        let _listed = running.register(owner, text, database, ctx.cancel_flag());
+        influxql::execute(ctx, &admin, &query, out)
     })
     .await
 }

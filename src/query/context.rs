@@ -80,7 +80,7 @@ pub struct QueryContext {
     started: Instant,
     memory_limit_bytes: usize,
     memory_used_bytes: AtomicUsize,
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl QueryContext {
@@ -99,13 +99,18 @@ impl QueryContext {
             started: Instant::now(),
             memory_limit_bytes,
             memory_used_bytes: AtomicUsize::new(0),
-            cancelled: AtomicBool::new(false),
+            cancelled: Arc::new(AtomicBool::new(false)),
         }
     }
 
     /// Makes the next [`check`](Self::check) fail.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Cancels from elsewhere, once set.
+    pub fn cancel_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
     }
 
     /// To be called once a batch of work (a series, a table, some thousand rows).

@@ -10,5 +10,6 @@ pub mod flux;
 pub mod influxql;
 pub mod optimise;
 pub mod plan;
+pub mod running;
 pub mod table;
 pub mod text;

@@ -10,7 +10,10 @@
     reason = "a test fails by panicking, and the counts are its report"
 )]
 
+mod influxql;
 mod line_protocol;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::{Path, PathBuf};
 

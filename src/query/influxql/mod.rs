@@ -6,8 +6,10 @@
 //! `exec` reads series through [`Source`](crate::engine::source::Source) directly: a group of series at a
 //! time, windows from block statistics where they suffice. Formats are in `encode::influxql_*`.
 
+mod admin;
 mod answer;
 mod ast;
+mod change;
 mod check;
 mod compile;
 mod display;
@@ -19,6 +21,7 @@ mod functions;
 mod lex;
 mod parse;
 mod plan;
+mod predicate;
 mod schema;
 mod shortcut;
 mod show;
@@ -29,7 +32,9 @@ use crate::encode::influxql_csv::CsvWriter;
 use crate::encode::influxql_json::JsonWriter;
 use crate::encode::influxql_msgpack::MsgPackWriter;
 use crate::query::context::{QueryContext, QueryError};
+pub use admin::{AdminResult, Administration, FigureValue, Figures};
 pub use answer::{AnswerWriter, SeriesHead};
+pub use ast::PolicyOptions;
 use ast::{Select, Statement};
 use compile::Compiler;
 use error::StatementError;
@@ -121,6 +126,7 @@ const CHUNK_ROWS: usize = 10_000;
 /// what is wrong with a statement stands in its result.
 pub fn execute(
     ctx: &QueryContext,
+    admin: &dyn Administration,
     request: &InfluxqlRequest,
     out: &mut dyn Write,
 ) -> Result<(), QueryError> {
@@ -148,30 +154,40 @@ pub fn execute(
         Format::Csv => Box::new(CsvWriter::new(out, request.epoch)),
         Format::MsgPack => Box::new(MsgPackWriter::new(out, request.epoch)),
     };
+    let session = Session {
+        ctx,
+        admin,
+        request,
+    };
+    let mut failed = false;
     for (id, statement) in statements.iter().enumerate() {
         let zone = match statement {
             Statement::Select(select) => select.zone,
             _ => None,
         };
         writer.begin_statement(id, zone)?;
-        let result = Session { ctx, request }.statement(statement, writer.as_mut());
-        match result {
-            Ok(()) => writer.end_statement(None)?,
-            Err(StatementError::Invalid(message)) => writer.end_statement(Some(&message))?,
-            // Rows may be out already, so the status can't tell; the result does.
-            Err(StatementError::Query(error @ (QueryError::Cancelled | QueryError::Output(_)))) => {
-                return Err(error);
-            }
-            Err(StatementError::Query(error)) => {
-                writer.end_statement(Some(&error.to_string()))?;
-            }
+        if failed {
+            writer.end_statement(Some("not executed"))?;
+            continue;
         }
+        // Rows may be out already, so the status can't tell of a failure; the result does.
+        let error = match session.statement(statement, writer.as_mut()) {
+            Ok(()) => None,
+            Err(StatementError::Query(error @ QueryError::Output(_))) => return Err(error),
+            Err(StatementError::Query(QueryError::Cancelled)) => {
+                Some("query interrupted".to_owned())
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        failed = error.is_some();
+        writer.end_statement(error.as_deref())?;
     }
     writer.finish()
 }
 
 struct Session<'a> {
     ctx: &'a QueryContext,
+    admin: &'a dyn Administration,
     request: &'a InfluxqlRequest,
 }
 
@@ -188,7 +204,7 @@ impl Session<'_> {
         let mut shower = Shower {
             ctx: self.ctx,
             defaults,
-            out,
+            out: &mut *out,
         };
         match statement {
             Statement::Select(select) => self.select(select, defaults, out),
@@ -200,7 +216,9 @@ impl Session<'_> {
             Statement::ShowTagValues(show) => shower.tag_values(show),
             Statement::ShowFieldKeys(show) => shower.field_keys(show),
             Statement::ShowCardinality { of, exact, show } => shower.cardinality(*of, *exact, show),
-            other => Err(StatementError::not_implemented(other.name())),
+            other => self
+                .change(other, out)
+                .unwrap_or_else(|| Err(StatementError::not_implemented(other.name()))),
         }
     }
 
