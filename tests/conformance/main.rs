@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and the counts are its report"
 )]
 
+mod differential;
 mod influxql;
 mod line_protocol;
 #[path = "../support/mod.rs"]

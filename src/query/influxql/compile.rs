@@ -39,9 +39,6 @@ impl Compiler<'_> {
     }
 
     fn statement(&self, select: &Select, outer: Option<Outer>) -> Result<Plan> {
-        if select.into.is_some() {
-            return Err(StatementError::not_implemented("SELECT INTO"));
-        }
         let constants = Constants {
             now_ns: self.ctx.now_ns,
             zone: select.zone,

@@ -18,6 +18,7 @@ mod eval;
 mod exec;
 mod fold;
 mod functions;
+mod into;
 mod lex;
 mod parse;
 mod plan;
@@ -207,7 +208,10 @@ impl Session<'_> {
             out: &mut *out,
         };
         match statement {
-            Statement::Select(select) => self.select(select, defaults, out),
+            Statement::Select(select) => match &select.into {
+                Some(target) => self.select_into(select, target, defaults, out),
+                None => self.select(select, defaults, out),
+            },
             Statement::ShowDatabases => shower.databases(),
             Statement::ShowRetentionPolicies { database } => shower.policies(database.as_deref()),
             Statement::ShowMeasurements(show) => shower.measurements(show),

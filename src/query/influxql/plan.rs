@@ -119,6 +119,19 @@ impl Plan {
         matches!(self.calls.as_slice(), [only] if only.function.is_selector())
     }
 
+    /// For each column, whether it is a tag that top() or bottom() ranks by.
+    pub fn ranking_tags(&self) -> Vec<bool> {
+        let ranked_by = |name: &str| {
+            self.calls
+                .iter()
+                .any(|call| call.by.iter().any(|by| &*by.name == name))
+        };
+        self.columns
+            .iter()
+            .map(|column| column.data_type == DataType::Tag && ranked_by(&column.name))
+            .collect()
+    }
+
     /// Hands times, interval, tags and order down to subqueries.
     pub fn inherit_downwards(&mut self) {
         let Self {

@@ -8,6 +8,7 @@ use super::ast::{
 use super::error::{Result, StatementError};
 use super::exec::{Bound, bind};
 use super::fold::{Constants, TimeBounds};
+use super::into::escaped;
 use super::schema::{Defaults, Schema, StoredMeasurement, bucket_of, database_policies, load};
 use super::value::{DataType, Value};
 use crate::engine::source::{SeriesInfo, SeriesPredicate, TextMatch};
@@ -566,23 +567,12 @@ fn compare_rows(a: &[Value], b: &[Value]) -> std::cmp::Ordering {
 /// A series key as line protocol writes it.
 fn series_text(series: &SeriesInfo) -> String {
     let (name, tags) = series.key.parts();
-    let mut out = escape(name, &[',', ' ']);
+    let mut out = escaped(name, &[',', ' ']);
     for (key, value) in tags {
         out.push(',');
-        out.push_str(&escape(key, &[',', ' ', '=']));
+        out.push_str(&escaped(key, &[',', ' ', '=']));
         out.push('=');
-        out.push_str(&escape(value, &[',', ' ', '=']));
-    }
-    out
-}
-
-fn escape(text: &str, special: &[char]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if special.contains(&c) {
-            out.push('\\');
-        }
-        out.push(c);
+        out.push_str(&escaped(value, &[',', ' ', '=']));
     }
     out
 }
@@ -606,10 +596,5 @@ mod tests {
         assert_eq!(go_duration(0), "0s");
         assert_eq!(go_duration(168 * 3_600_000_000_000), "168h0m0s");
         assert_eq!(go_duration(90_000_000_000), "1m30s");
-    }
-
-    #[test]
-    fn special_characters_of_keys_are_escaped() {
-        assert_eq!(escape("a b,c=d", &[',', ' ', '=']), "a\\ b\\,c\\=d");
     }
 }
