@@ -331,7 +331,6 @@ impl Catalog {
         state.mappings.extend(changed);
         Ok(())
     }
-
 }
 
 #[cfg(test)]

@@ -2,9 +2,7 @@
 
 use super::error::CatalogError;
 use super::permission::Permission;
-use super::records::{
-    Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key,
-};
+use super::records::{Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key};
 use super::secrets::{self, TokenHash, hash_token};
 use super::sessions::Sessions;
 use crate::clock::now_ns;

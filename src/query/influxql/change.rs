@@ -145,7 +145,7 @@ impl Session<'_> {
     fn buckets_to_change(&self, measurement: Option<&Measurement>) -> Result<Vec<BucketId>> {
         let database = self.request.database.as_deref();
         match measurement.and_then(|measurement| measurement.policy.as_deref()) {
-            Some(policy) => Ok(vec![bucket_of(self.ctx, database, Some(policy))?]),
+            Some(policy) => Ok(vec![bucket_of(self.ctx, database, Some(policy))?.id]),
             None => Ok(database_policies(self.ctx, database)?
                 .into_iter()
                 .map(|policy| policy.bucket.id)
@@ -177,7 +177,12 @@ impl Session<'_> {
             .map(|name| SeriesPredicate::Field(TextMatch::Equal((*name).into())));
         let found = fields.try_fold(false, |found, field| -> Result<bool> {
             let both = SeriesPredicate::And(vec![within.clone(), field]);
-            Ok(found || !self.ctx.source.select(bucket, &both, TimeRange::ALL)?.is_empty())
+            Ok(found
+                || !self
+                    .ctx
+                    .source
+                    .select(bucket, &both, TimeRange::ALL)?
+                    .is_empty())
         })?;
         if found {
             return Err(StatementError::invalid(
@@ -261,11 +266,7 @@ fn show_users(admin: &dyn Administration, out: &mut dyn AnswerWriter) -> Result<
     Ok(())
 }
 
-fn show_figures(
-    all: Vec<Figures>,
-    module: Option<&str>,
-    out: &mut dyn AnswerWriter,
-) -> Result<()> {
+fn show_figures(all: Vec<Figures>, module: Option<&str>, out: &mut dyn AnswerWriter) -> Result<()> {
     let wanted = |figures: &Figures| module.is_none_or(|module| module == figures.module);
     for figures in all.into_iter().filter(wanted) {
         let names: Vec<&str> = figures.values.iter().map(|(name, _)| *name).collect();

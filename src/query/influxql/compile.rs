@@ -6,8 +6,9 @@ use super::error::{Result, StatementError};
 use super::eval::{Math, Node};
 use super::fold::{Constants, TimeBounds, constant};
 use super::functions::Function;
-use super::plan::{Argument, CallPlan, Column, ColumnRef, Options, Plan, PlanSource, binary_type};
+use super::plan::{Argument, CallPlan, Column, ColumnRef, Options, Plan, PlanSource};
 use super::schema::{Defaults, Schema, measurements};
+use super::types;
 use super::value::DataType;
 use super::window::{Interval, interval_of};
 use crate::model::{TIME_MAX, TIME_MIN};
@@ -90,7 +91,8 @@ impl Compiler<'_> {
             descending,
             limits: select.limits,
         };
-        FieldCompiler::new(&sources).finish(select, filter, options, sources)
+        let compiler = FieldCompiler::new(&sources, outer.is_none());
+        compiler.finish(select, filter, options, sources)
     }
 
     fn sources(&self, sources: &[Source], inner: Outer) -> Result<Vec<PlanSource>> {
@@ -116,6 +118,8 @@ struct FieldCompiler {
     schema: Schema,
     calls: Vec<CallPlan>,
     refs: Vec<ColumnRef>,
+    /// Only the outermost statement is refused for its types; elsewhere they make nulls.
+    checks_types: bool,
 }
 
 /// A slot before it is known how many calls there are.
@@ -128,7 +132,7 @@ enum Draft {
 }
 
 impl FieldCompiler {
-    fn new(sources: &[PlanSource]) -> Self {
+    fn new(sources: &[PlanSource], checks_types: bool) -> Self {
         let mut schema = Schema::default();
         for source in sources {
             schema.merge(&source.schema());
@@ -137,6 +141,7 @@ impl FieldCompiler {
             schema,
             calls: Vec::new(),
             refs: Vec::new(),
+            checks_types,
         }
     }
 
@@ -168,16 +173,22 @@ impl FieldCompiler {
         let time_column = time_alias.unwrap_or_else(|| "time".to_owned());
         let fields = with_ranking_columns(fields);
         let names = column_names(&fields);
+        let offered: Vec<String> = fields.iter().map(offered_name).collect();
         let mut drafts = Vec::new();
         for field in &fields {
+            if self.checks_types {
+                types::check(&field.expr, &self.schema)?;
+            }
             drafts.push(self.draft(&field.expr)?);
         }
         let calls = self.calls.len();
         let columns = names
             .into_iter()
+            .zip(offered)
             .zip(drafts)
-            .map(|(name, (draft, data_type))| Column {
+            .map(|((name, offered_as), (draft, data_type))| Column {
                 name,
+                offered_as,
                 data_type,
                 node: draft.node(calls),
             })
@@ -186,8 +197,10 @@ impl FieldCompiler {
             sources,
             filter,
             own_dimensions: dimensions.clone(),
+            limit_dimensions: dimensions.clone(),
             dimensions,
             options,
+            schema: Arc::new(self.schema),
             calls: self.calls,
             refs: self.refs,
             columns,
@@ -297,7 +310,7 @@ impl FieldCompiler {
             Expr::Binary(binary) => {
                 let (left, left_type) = self.draft(&binary.left)?;
                 let (right, right_type) = self.draft(&binary.right)?;
-                let data_type = binary_type(binary.op, left_type, right_type);
+                let data_type = types::result_type(binary.op, left_type, right_type);
                 Ok((
                     Draft::Binary(binary.op, Box::new(left), Box::new(right)),
                     data_type,
@@ -364,8 +377,8 @@ impl FieldCompiler {
         let input = plan.input_type();
         if input.is_field() && !plan.function.takes(input) {
             return Err(StatementError::invalid(format!(
-                "unsupported {} iterator type: *query.{}Iterator",
-                plan.name,
+                "unsupported {} iterator type: *query.{}InterruptIterator",
+                plan.name.replace('_', " "),
                 input.name()
             )));
         }
@@ -554,6 +567,13 @@ fn with_ranking_columns(fields: Vec<Field>) -> Vec<Field> {
         out.extend(extra);
     }
     out
+}
+
+fn offered_name(field: &Field) -> String {
+    field
+        .alias
+        .clone()
+        .unwrap_or_else(|| field.expr.column_name())
 }
 
 /// The names of the columns: aliases first, then what the expressions suggest, made unique.

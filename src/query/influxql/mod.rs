@@ -26,6 +26,7 @@ mod predicate;
 mod schema;
 mod shortcut;
 mod show;
+mod types;
 mod value;
 mod window;
 

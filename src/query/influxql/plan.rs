@@ -1,11 +1,12 @@
 //! What is to be done for a SELECT: names resolved, functions known, times fixed.
 
-use super::ast::{BinaryOp, Expr, Fill, Limits, Literal};
+use super::ast::{Expr, Fill, Limits, Literal};
 use super::eval::Node;
 use super::functions::Function;
 use super::schema::{Schema, StoredMeasurement};
 use super::value::{DataType, Value};
 use super::window::Interval;
+use crate::model::TIME_MIN;
 use std::sync::Arc;
 
 #[derive(Debug, Clone)]
@@ -17,9 +18,13 @@ pub struct Plan {
     pub dimensions: Vec<Arc<str>>,
     /// As the statement itself wrote them, for an enclosing query.
     pub own_dimensions: Vec<Arc<str>>,
+    /// The tags by which SLIMIT counts series: those of the outermost query.
+    pub limit_dimensions: Vec<Arc<str>>,
     pub options: Options,
     /// Slots `0..calls.len()`.
     pub calls: Vec<CallPlan>,
+    /// What all sources together offer.
+    pub schema: Arc<Schema>,
     /// The slots after those of the calls.
     pub refs: Vec<ColumnRef>,
     /// Without the time column.
@@ -30,6 +35,8 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub struct Column {
     pub name: String,
+    /// The name by which an enclosing query knows it, which need not be unique.
+    pub offered_as: String,
     pub data_type: DataType,
     pub node: Node,
 }
@@ -48,7 +55,7 @@ impl PlanSource {
             Self::Subquery(plan) => {
                 let mut schema = Schema::default();
                 for column in &plan.columns {
-                    schema.add_field(&column.name.as_str().into(), column.data_type);
+                    schema.add_field(&column.offered_as.as_str().into(), column.data_type);
                 }
                 schema.tags.extend(plan.own_dimensions.iter().cloned());
                 schema
@@ -69,14 +76,35 @@ pub struct Options {
 }
 
 impl Options {
-    /// The value of a column for which a call has no row at some time.
+    /// What a column shows where a row has no value for it. `None`: what the row before had.
     pub fn default_value(&self) -> Option<Value> {
         match self.fill {
             Fill::Number(Literal::Float(value)) => Some(Value::Float(value)),
             Fill::Number(Literal::Integer(value)) => Some(Value::Integer(value)),
-            // The row before stays visible.
             Fill::Previous => None,
             _ => Some(Value::Null),
+        }
+    }
+
+    /// Makes room for a window before the first one, in the order of the answer.
+    pub fn widen(&mut self, every: i64) {
+        if self.descending {
+            self.end = self.end.saturating_add(every);
+        } else if self.start > TIME_MIN {
+            self.start = self.start.saturating_sub(every).max(TIME_MIN);
+        }
+    }
+
+    /// Puts the default where `value` is null; `before` is the value in the row before.
+    pub fn or_default(&self, value: Value, before: Value, column: DataType) -> Value {
+        if !value.is_null() {
+            return value;
+        }
+        match self.default_value() {
+            None => before,
+            // A number shows as it is in columns of texts and booleans.
+            Some(number) if column.is_numeric() => number.cast(column),
+            Some(other) => other,
         }
     }
 }
@@ -105,6 +133,11 @@ pub enum Argument {
 }
 
 impl CallPlan {
+    /// Whether the first row of the range is made with the one before it.
+    pub fn looks_back(&self) -> bool {
+        self.function.is_transform() && self.function != Function::CumulativeSum
+    }
+
     pub fn input_type(&self) -> DataType {
         match &self.argument {
             Argument::Column(column) => column.data_type,
@@ -134,15 +167,21 @@ impl Plan {
 
     /// Hands times, interval, tags and order down to subqueries.
     pub fn inherit_downwards(&mut self) {
-        let Self {
-            sources,
-            options,
-            dimensions,
-            ..
-        } = self;
-        for source in sources {
+        let mut dimensions = self.dimensions.clone();
+        // top() and bottom() see a series for each combination of the tags that they rank by.
+        let ranked_by = self.calls.iter().flat_map(|call| &call.by);
+        dimensions.extend(ranked_by.map(|column| Arc::clone(&column.name)));
+        let mut options = self.options;
+        if let (Some(interval), true) = (
+            options.interval,
+            self.calls.iter().any(CallPlan::looks_back),
+        ) {
+            options.widen(interval.every);
+        }
+        for source in &mut self.sources {
             if let PlanSource::Subquery(inner) = source {
-                inner.inherit(options, dimensions);
+                inner.inherit(&options, &dimensions);
+                inner.limit_dimensions.clone_from(&self.limit_dimensions);
                 inner.inherit_downwards();
             }
         }
@@ -164,18 +203,5 @@ impl Plan {
         self.dimensions.extend(dimensions.iter().cloned());
         self.dimensions.sort();
         self.dimensions.dedup();
-    }
-}
-
-/// The type of an arithmetic result.
-pub const fn binary_type(op: BinaryOp, left: DataType, right: DataType) -> DataType {
-    use DataType::{Boolean, Float, Integer, Unsigned};
-    match (left, right) {
-        (Boolean, Boolean) => Boolean,
-        (Float, Float | Integer | Unsigned) | (Integer | Unsigned, Float) => Float,
-        (Integer, Integer) if matches!(op, BinaryOp::Div) => Float,
-        (Integer, Integer) => Integer,
-        (Unsigned, Integer | Unsigned) | (Integer, Unsigned) => Unsigned,
-        _ => DataType::Unknown,
     }
 }

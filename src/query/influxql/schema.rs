@@ -5,7 +5,7 @@ use super::error::{Result, StatementError};
 use super::value::DataType;
 use crate::engine::source::{SeriesInfo, SeriesPredicate, TextMatch};
 use crate::model::{BucketId, TimeRange};
-use crate::query::context::{QueryContext, VisiblePolicy};
+use crate::query::context::{QueryContext, VisibleBucket, VisiblePolicy};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -47,6 +47,8 @@ impl Schema {
 #[derive(Debug, Clone)]
 pub struct StoredMeasurement {
     pub bucket: BucketId,
+    /// Length of the bucket's shards, nanoseconds.
+    pub shard_ns: i64,
     pub name: Arc<str>,
     pub schema: Arc<Schema>,
     pub series: Arc<Vec<SeriesInfo>>,
@@ -83,7 +85,7 @@ pub fn bucket_of(
     ctx: &QueryContext,
     database: Option<&str>,
     policy: Option<&str>,
-) -> Result<BucketId> {
+) -> Result<VisibleBucket> {
     let policies = database_policies(ctx, database)?;
     let found = match policy.filter(|name| !name.is_empty()) {
         Some(name) => policies.iter().find(|policy| policy.policy == name),
@@ -96,7 +98,7 @@ pub fn bucket_of(
             }),
     };
     match (found, policy) {
-        (Some(found), _) => Ok(found.bucket.id),
+        (Some(found), _) => Ok(found.bucket.clone()),
         (None, Some(name)) => Err(StatementError::invalid(format!(
             "retention policy not found: {name}"
         ))),
@@ -135,17 +137,17 @@ pub fn measurements(
         MeasurementName::Regex(regex) => TextMatch::Regex(regex.regex.clone()),
         MeasurementName::Same => return Err(StatementError::invalid("invalid measurement")),
     };
-    load(ctx, bucket, &SeriesPredicate::Measurement(wanted))
+    load(ctx, &bucket, &SeriesPredicate::Measurement(wanted))
 }
 
 /// All measurements with series that match.
 pub fn load(
     ctx: &QueryContext,
-    bucket: BucketId,
+    bucket: &VisibleBucket,
     predicate: &SeriesPredicate,
 ) -> Result<Vec<StoredMeasurement>> {
     ctx.check()?;
-    let series = ctx.source.select(bucket, predicate, TimeRange::ALL)?;
+    let series = ctx.source.select(bucket.id, predicate, TimeRange::ALL)?;
     let mut out = Vec::new();
     let mut rest = series.into_iter().peekable();
     while let Some(first) = rest.next() {
@@ -156,7 +158,8 @@ pub fn load(
         }
         let schema = Arc::new(schema_of(&members));
         out.push(StoredMeasurement {
-            bucket,
+            bucket: bucket.id,
+            shard_ns: bucket.shard_ns,
             name,
             schema,
             series: Arc::new(members),

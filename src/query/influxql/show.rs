@@ -122,7 +122,7 @@ impl Shower<'_> {
             None | Some(MeasurementName::Same) => SeriesPredicate::All,
             Some(name) => SeriesPredicate::Measurement(text_match(name)),
         };
-        let found = load(self.ctx, policy.bucket.id, &predicate)?;
+        let found = load(self.ctx, &policy.bucket, &predicate)?;
         Ok(found
             .iter()
             .filter(|measurement| {
@@ -204,7 +204,11 @@ impl Shower<'_> {
                 "GROUP BY in {statement}"
             )));
         }
-        let found = self.found(show, Missing::Null)?;
+        let missing = match of {
+            Cardinality::TagValues => Missing::Null,
+            _ => Missing::Empty,
+        };
+        let found = self.found(show, missing)?;
         let qualified = exact || !show.sources.is_empty() || show.condition.is_some();
         let count = |n: usize| vec![vec![Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))]];
         match of {
@@ -310,7 +314,7 @@ impl Shower<'_> {
         let mut out = Vec::new();
         if show.sources.is_empty() {
             for policy in &policies {
-                out.extend(load(self.ctx, policy.bucket.id, &SeriesPredicate::All)?);
+                out.extend(load(self.ctx, &policy.bucket, &SeriesPredicate::All)?);
             }
             return Ok(out);
         }
@@ -322,10 +326,10 @@ impl Shower<'_> {
             let database = measurement.database.as_deref().or(database);
             if measurement.policy.is_some() || measurement.database.is_some() {
                 let bucket = bucket_of(self.ctx, database, measurement.policy.as_deref())?;
-                out.extend(load(self.ctx, bucket, &predicate)?);
+                out.extend(load(self.ctx, &bucket, &predicate)?);
             } else {
                 for policy in &policies {
-                    out.extend(load(self.ctx, policy.bucket.id, &predicate)?);
+                    out.extend(load(self.ctx, &policy.bucket, &predicate)?);
                 }
             }
         }
@@ -536,8 +540,7 @@ fn tag_comparison(parts: &Binary, measurement: &StoredMeasurement) -> bool {
         return matches(&measurement.name) == positive;
     }
     if !measurement.schema.tags.contains(var.name.as_str()) {
-        // Without the tag every series has it empty.
-        return matches("") == positive && positive;
+        return false;
     }
     let any = measurement.series.iter().any(|series| {
         let (_, tags) = series.key.parts();

@@ -28,7 +28,13 @@ pub fn lines() -> String {
             if host != "a" && (200..260).contains(&seconds) {
                 continue;
             }
-            point(&mut out, &mut random, "cpu", &tags, START + seconds * SECOND);
+            point(
+                &mut out,
+                &mut random,
+                "cpu",
+                &tags,
+                START + seconds * SECOND,
+            );
         }
     }
     for host in ["a", "b", "e"] {

@@ -25,8 +25,18 @@ fn stored(random: &mut Random) -> Source {
         15 => ("flat", &["v", "f"], &[], &["host"]),
         16 => ("cpu, mem", &["n", "free"], &["s"], &["host", "rack"]),
         17 => ("/^(cpu|mem)$/", &["n", "usage"], &["ok"], &["host"]),
-        18 => ("\"db\".\"autogen\".cpu", &["usage", "n"], &["s"], &["host", "region"]),
-        _ => ("\"autogen\".mem", &["free", "total"], &[], &["host", "rack"]),
+        18 => (
+            "\"db\".\"autogen\".cpu",
+            &["usage", "n"],
+            &["s"],
+            &["host", "region"],
+        ),
+        _ => (
+            "\"autogen\".mem",
+            &["free", "total"],
+            &[],
+            &["host", "rack"],
+        ),
     };
     Source {
         text: text.to_owned(),
@@ -80,17 +90,18 @@ impl Grammar {
         if self.random.chance(15) {
             text += " ORDER BY time DESC";
         }
-        if self.random.chance(20) {
+        if self.random.chance(25) {
             text += &format!(" LIMIT {}", self.random.between(1, 6));
+            // Without LIMIT, OFFSET has inconsistent results, as InfluxDB's documentation says.
+            if self.random.chance(30) {
+                text += &format!(" OFFSET {}", self.random.between(1, 4));
+            }
         }
-        if self.random.chance(10) {
-            text += &format!(" OFFSET {}", self.random.between(1, 4));
-        }
-        if self.random.chance(5) {
-            text += &format!(" SLIMIT {}", self.random.between(1, 2));
-        }
-        if self.random.chance(3) {
-            text += &format!(" SOFFSET {}", self.random.between(1, 2));
+        if self.random.chance(8) {
+            text += &format!(" SLIMIT {}", self.random.between(1, 3));
+            if self.random.chance(40) {
+                text += &format!(" SOFFSET {}", self.random.between(1, 2));
+            }
         }
         let offered = Source {
             text: String::new(),
@@ -142,7 +153,9 @@ impl Grammar {
                     columns.push(format!("x{at}"));
                 }
                 4 => {
-                    let cast = self.random.pick(&["float", "integer", "field", "tag", "string"]);
+                    let cast = self
+                        .random
+                        .pick(&["float", "integer", "field", "tag", "string"]);
                     parts.push(format!("{number}::{cast}"));
                     columns.push(number);
                 }
@@ -186,12 +199,30 @@ impl Grammar {
     fn aggregate(&mut self, source: &Source) -> (String, &'static str) {
         let number = one(&mut self.random, &source.numbers);
         let name = self.random.pick(&[
-            "count", "sum", "mean", "min", "max", "first", "last", "spread", "median", "mode",
-            "stddev", "count", "mean", "max", "last", "percentile", "integral", "distinct",
+            "count",
+            "sum",
+            "mean",
+            "min",
+            "max",
+            "first",
+            "last",
+            "spread",
+            "median",
+            "mode",
+            "stddev",
+            "count",
+            "mean",
+            "max",
+            "last",
+            "percentile",
+            "integral",
+            "distinct",
         ]);
         if !source.others.is_empty() && self.random.chance(10) {
             let other = one(&mut self.random, &source.others);
-            let name = self.random.pick(&["count", "first", "last", "mode", "distinct"]);
+            let name = self
+                .random
+                .pick(&["count", "first", "last", "mode", "distinct"]);
             return (format!("{name}({other})"), name);
         }
         let text = match name {
@@ -255,9 +286,9 @@ impl Grammar {
         let number = one(&mut self.random, &source.numbers);
         let argument = match interval {
             Some(_) => {
-                let name = self
-                    .random
-                    .pick(&["mean", "sum", "max", "min", "count", "first", "last", "median"]);
+                let name = self.random.pick(&[
+                    "mean", "sum", "max", "min", "count", "first", "last", "median",
+                ]);
                 format!("{name}({number})")
             }
             None => number,
@@ -298,9 +329,9 @@ impl Grammar {
         let number = one(&mut self.random, &source.numbers);
         let tag = one(&mut self.random, &source.tags);
         let other = one(&mut self.random, &source.numbers);
-        let name = self
-            .random
-            .pick(&["min", "max", "first", "last", "percentile", "top", "bottom"]);
+        let name =
+            self.random
+                .pick(&["min", "max", "first", "last", "percentile", "top", "bottom"]);
         let count = self.random.between(1, 4);
         let call = match name {
             "percentile" => format!("percentile({number}, 70)"),
@@ -330,7 +361,7 @@ impl Grammar {
 
     fn condition(&mut self, source: &Source, bounded: bool, daily: bool) -> Option<String> {
         let mut parts = Vec::new();
-        let unit = if daily { 5000 } else { 1 };
+        let unit = if daily && !bounded { 5000 } else { 1 };
         let from = START + self.random.between(-30, SPAN / 2) * unit * SECOND;
         let to = from + self.random.between(60, SPAN) * unit * SECOND;
         if bounded {
@@ -365,9 +396,18 @@ impl Grammar {
         let tag = one(&mut self.random, &source.tags);
         let value = self.random.between(-2, 15);
         match self.random.below(12) {
-            0..=1 => format!("{tag} = '{}'", self.random.pick(&["a", "b", "east", "", "r1", "k1"])),
-            2 => format!("{tag} != '{}'", self.random.pick(&["a", "c", "west", "", "r0"])),
-            3 => format!("{tag} =~ /{}/", self.random.pick(&["a|b", "^e", ".", "[0-9]", "^$"])),
+            0..=1 => format!(
+                "{tag} = '{}'",
+                self.random.pick(&["a", "b", "east", "", "r1", "k1"])
+            ),
+            2 => format!(
+                "{tag} != '{}'",
+                self.random.pick(&["a", "c", "west", "", "r0"])
+            ),
+            3 => format!(
+                "{tag} =~ /{}/",
+                self.random.pick(&["a|b", "^e", ".", "[0-9]", "^$"])
+            ),
             4 => format!("{tag} !~ /{}/", self.random.pick(&["a|b", "^w", "1$"])),
             5..=7 => {
                 let op = self.random.pick(&["=", "!=", "<", "<=", ">", ">="]);
@@ -376,7 +416,13 @@ impl Grammar {
             8 => format!("{number} * 2 > {value}"),
             9 if !source.others.is_empty() => self
                 .random
-                .pick(&["s = 'red'", "s != 'red'", "ok = true", "s =~ /^[rg]/", "ok != false"])
+                .pick(&[
+                    "s = 'red'",
+                    "s != 'red'",
+                    "ok = true",
+                    "s =~ /^[rg]/",
+                    "ok != false",
+                ])
                 .to_owned(),
             10 => {
                 let other = one(&mut self.random, &source.numbers);
@@ -436,7 +482,10 @@ impl Grammar {
             _ => "",
         };
         let condition = match self.random.below(5) {
-            0 => format!(" WHERE {tag} = '{}'", self.random.pick(&["a", "east", "r1", ""])),
+            0 => format!(
+                " WHERE {tag} = '{}'",
+                self.random.pick(&["a", "east", "r1", ""])
+            ),
             1 => format!(" WHERE {tag} =~ /[a-e]/"),
             2 => format!(" WHERE {tag} != 'a'"),
             _ => String::new(),
@@ -446,7 +495,7 @@ impl Grammar {
             1 => format!(" LIMIT 3 OFFSET {}", self.random.between(1, 3)),
             _ => String::new(),
         };
-        match self.random.below(9) {
+        match self.random.below(12) {
             0 => format!("SHOW SERIES{from}{condition}{limit}"),
             1 => format!("SHOW TAG KEYS{from}{condition}{limit}"),
             2 => format!("SHOW TAG VALUES{from} WITH KEY = {tag}{condition}{limit}"),
@@ -454,7 +503,10 @@ impl Grammar {
             4 => format!("SHOW FIELD KEYS{from}{limit}"),
             5 => format!("SHOW MEASUREMENTS{condition}{limit}"),
             6 => "SHOW MEASUREMENTS WITH MEASUREMENT =~ /^[cd]/".to_owned(),
-            7 => format!("SHOW SERIES EXACT CARDINALITY{from}{condition}"),
+            7 => format!("SHOW FIELD KEY EXACT CARDINALITY{from}"),
+            8 => format!("SHOW TAG VALUES EXACT CARDINALITY{from} WITH KEY = {tag}{condition}"),
+            9 => "SHOW MEASUREMENT EXACT CARDINALITY".to_owned(),
+            10 => format!("SHOW SERIES EXACT CARDINALITY{from}{condition}"),
             _ => format!("SHOW TAG KEY EXACT CARDINALITY{from}{condition}"),
         }
     }

@@ -24,7 +24,9 @@ impl Peer {
         let version = match version {
             Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
             Err(error) => {
-                println!("skipped: no InfluxDB 1.x at {program}: {error}; apt-get install influxdb");
+                println!(
+                    "skipped: no InfluxDB 1.x at {program}: {error}; apt-get install influxdb"
+                );
                 return None;
             }
         };

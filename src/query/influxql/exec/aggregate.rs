@@ -87,10 +87,13 @@ fn join(
             }
         }
         for (slot, column) in slots.iter_mut().skip(calls.len()).zip(&plan.refs) {
-            *slot = match chosen.and_then(|point| Some((point, group.members.get(point.member)?))) {
-                Some((point, member)) => member.value_at(ctx, column, point.source_time)?,
-                None => Value::Null,
-            };
+            let found =
+                match chosen.and_then(|point| Some((point, group.members.get(point.member)?))) {
+                    Some((point, member)) => member.value_at(ctx, column, point.source_time)?,
+                    None => Value::Null,
+                };
+            let before = std::mem::replace(slot, Value::Null);
+            *slot = plan.options.or_default(found, before, column.data_type);
         }
         for (value, column) in values.iter_mut().zip(&plan.columns) {
             *value = match column.node.eval(&slots, true) {
@@ -170,7 +173,10 @@ impl Runner<'_> {
             );
         }
         if !self.selector {
-            let start = if self.options.start == TIME_MIN {
+            let start = if self.options.start == TIME_MIN
+                || (matches!(function, Function::Integral { .. })
+                    && call.input_type() == DataType::Float)
+            {
                 0
             } else {
                 self.options.start
@@ -381,7 +387,7 @@ impl Runner<'_> {
 
     /// The functions that need all points of a window; rows with times rising.
     fn windows(&self, call: &CallPlan, column: &ColumnRef) -> Result<Vec<Point>> {
-        let points = gather(self.ctx, self.group, column, self.range())?;
+        let points = gather(self.ctx, self.group, column, self.range(), false)?;
         let mut out = Vec::new();
         if let Function::Integral { unit } = &call.function {
             let interval = self.options.interval.as_ref();
@@ -407,6 +413,12 @@ impl Runner<'_> {
                     // Of equal values the newest is taken then.
                     let newest_first: Vec<Point> = inside.iter().rev().cloned().collect();
                     out.extend(reduce(&call.function, &newest_first, start));
+                }
+                Function::Distinct if self.options.descending => {
+                    let newest_first: Vec<Point> = inside.iter().rev().cloned().collect();
+                    let mut found = reduce(&call.function, &newest_first, start);
+                    found.sort_by(|a, b| a.time.cmp(&b.time).then(b.value.compare(&a.value)));
+                    out.extend(found);
                 }
                 function => out.extend(reduce(function, inside, start)),
             }
@@ -438,15 +450,8 @@ impl Runner<'_> {
     fn transform(&self, call: &CallPlan) -> Result<Vec<Point>> {
         let mut options = self.options;
         // One more window before the range, so that its first row has something to compare with.
-        if let (Some(interval), false) = (
-            &options.interval,
-            matches!(call.function, Function::CumulativeSum),
-        ) {
-            if options.descending {
-                options.end = options.end.saturating_add(interval.every);
-            } else if options.start > TIME_MIN {
-                options.start = options.start.saturating_sub(interval.every).max(TIME_MIN);
-            }
+        if let (Some(interval), true) = (&options.interval, call.looks_back()) {
+            options.widen(interval.every);
         }
         let points = match &call.argument {
             Argument::Call(inner) => {
@@ -454,13 +459,13 @@ impl Runner<'_> {
                 runner.rows(inner, usize::MAX)?
             }
             Argument::Column(column) if !column.data_type.is_field() => Vec::new(),
-            Argument::Column(column) => {
-                let mut points = gather(self.ctx, self.group, column, self.range())?;
-                if options.descending {
-                    points.reverse();
-                }
-                points
-            }
+            Argument::Column(column) => gather(
+                self.ctx,
+                self.group,
+                column,
+                self.range(),
+                options.descending,
+            )?,
         };
         let units = Units {
             derivative: self

@@ -2,7 +2,7 @@
 
 use super::super::error::Result;
 use super::super::plan::{ColumnRef, Plan, PlanSource};
-use super::super::schema::{Schema, StoredMeasurement};
+use super::super::schema::StoredMeasurement;
 use super::super::value::Value;
 use super::collect;
 use super::filter::{Bound, bind};
@@ -17,6 +17,8 @@ pub struct Group {
     pub name: Arc<str>,
     pub tags: Vec<(Arc<str>, Arc<str>)>,
     pub members: Vec<Member>,
+    /// Length of the shards that the points lie in, nanoseconds.
+    pub shard_ns: i64,
 }
 
 type Key = (Arc<str>, Vec<Arc<str>>);
@@ -24,9 +26,11 @@ type Key = (Arc<str>, Vec<Arc<str>>);
 /// All groups in the order of the answer.
 pub fn groups(ctx: &QueryContext, plan: &Plan) -> Result<Vec<Group>> {
     let mut all: BTreeMap<Key, Vec<Member>> = BTreeMap::new();
+    let mut shard_ns = i64::MAX;
     for source in &plan.sources {
         match source {
             PlanSource::Stored(measurement) => {
+                shard_ns = shard_ns.min(measurement.shard_ns);
                 let found = stored(ctx, plan, measurement)?;
                 for (key, members) in found {
                     all.entry(key).or_default().extend(members);
@@ -41,6 +45,7 @@ pub fn groups(ctx: &QueryContext, plan: &Plan) -> Result<Vec<Group>> {
             name,
             tags: plan.dimensions.iter().cloned().zip(values).collect(),
             members,
+            shard_ns,
         })
         .collect();
     if plan.options.descending {
@@ -70,7 +75,7 @@ fn stored(
         };
         let bound = bind(
             plan.filter.as_ref(),
-            &measurement.schema,
+            &plan.schema,
             &|name| Value::string(tag(name)),
             &|name| series.fields.iter().any(|field| &*field.name == name),
         );
@@ -97,34 +102,44 @@ fn stored(
     Ok(limit_series(plan, all))
 }
 
-/// Keeps the groups that SLIMIT and SOFFSET let through. InfluxDB counts them in an order of its own:
-/// by the names of the tags that are there, then by their values.
+/// Keeps the groups that SLIMIT and SOFFSET let through.
 fn limit_series(plan: &Plan, all: BTreeMap<Key, Vec<Member>>) -> Vec<(Key, Vec<Member>)> {
     let limits = plan.options.limits;
     let mut all: Vec<(Key, Vec<Member>)> = all.into_iter().collect();
     if limits.series_limit == 0 && limits.series_offset == 0 {
         return all;
     }
-    all.sort_by_cached_key(|((_, values), _)| {
-        let there = || {
-            plan.dimensions
-                .iter()
-                .zip(values)
-                .filter(|(_, value)| !value.is_empty())
-        };
-        let mut text: Vec<Arc<str>> = there().map(|(name, _)| Arc::clone(name)).collect();
-        text.extend(there().map(|(_, value)| Arc::clone(value)));
-        text.join("|")
-    });
+    all.sort_by_cached_key(|((_, values), _)| counted_as(plan, values));
     let most = if limits.series_limit == 0 {
         usize::MAX
     } else {
         limits.series_limit
     };
-    all.into_iter()
-        .skip(limits.series_offset)
-        .take(most)
-        .collect()
+    let mut counted = 0;
+    let mut last = None;
+    all.retain(|((_, values), _)| {
+        let key = counted_as(plan, values);
+        if last.as_ref() != Some(&key) {
+            counted += 1;
+            last = Some(key);
+        }
+        counted > limits.series_offset && counted - limits.series_offset <= most
+    });
+    all
+}
+
+/// The series as SLIMIT counts them. InfluxDB has an order of its own: by the names of the tags that are
+/// there, then by their values.
+fn counted_as(plan: &Plan, values: &[Arc<str>]) -> String {
+    let there = || {
+        plan.dimensions
+            .iter()
+            .zip(values)
+            .filter(|(name, value)| !value.is_empty() && plan.limit_dimensions.contains(name))
+    };
+    let mut text: Vec<Arc<str>> = there().map(|(name, _)| Arc::clone(name)).collect();
+    text.extend(there().map(|(_, value)| Arc::clone(value)));
+    text.join("|")
 }
 
 /// Runs a subquery and sorts its series, filtered, into groups.
@@ -134,9 +149,8 @@ fn derived(
     inner: &Plan,
     all: &mut BTreeMap<Key, Vec<Member>>,
 ) -> Result<()> {
-    let schema = PlanSource::Subquery(Box::new(inner.clone())).schema();
     for mut series in collect(ctx, inner)? {
-        if !filter_derived(plan, &schema, &mut series) {
+        if !filter_derived(plan, &mut series) {
             continue;
         }
         let values = plan
@@ -152,14 +166,14 @@ fn derived(
 }
 
 /// Drops the rows that fail the outer condition. `false`: none can pass.
-fn filter_derived(plan: &Plan, schema: &Schema, series: &mut DerivedSeries) -> bool {
+fn filter_derived(plan: &Plan, series: &mut DerivedSeries) -> bool {
     let bound = bind(
         plan.filter.as_ref(),
-        schema,
+        &plan.schema,
+        // What is no column is taken for a tag, and an absent tag for an empty one.
         &|name| {
-            series
-                .tag(name)
-                .map_or(Value::Null, |text| Value::String(Arc::clone(text)))
+            let tag = series.tag(name).cloned();
+            Value::String(tag.unwrap_or_else(|| "".into()))
         },
         &|name| series.has_column(name),
     );

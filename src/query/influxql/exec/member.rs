@@ -31,16 +31,24 @@ pub struct DerivedSeries {
     pub name: Arc<str>,
     pub tags: Vec<(Arc<str>, Arc<str>)>,
     names: Arc<[Arc<str>]>,
+    /// The tags that its statement groups by itself, and so offers as columns.
+    offered: Arc<[Arc<str>]>,
     pub times: Vec<i64>,
     columns: Vec<Vec<Value>>,
 }
 
 impl DerivedSeries {
-    pub fn new(name: &Arc<str>, tags: &[(Arc<str>, Arc<str>)], names: &Arc<[Arc<str>]>) -> Self {
+    pub fn new(
+        name: &Arc<str>,
+        tags: &[(Arc<str>, Arc<str>)],
+        names: &Arc<[Arc<str>]>,
+        offered: &Arc<[Arc<str>]>,
+    ) -> Self {
         Self {
             name: Arc::clone(name),
             tags: tags.to_vec(),
             names: Arc::clone(names),
+            offered: Arc::clone(offered),
             times: Vec::new(),
             columns: vec![Vec::new(); names.len()],
         }
@@ -73,7 +81,7 @@ impl DerivedSeries {
         self.names.iter().any(|have| &**have == name)
     }
 
-    /// The value of a column, or else of a tag, in a row.
+    /// The value of a column, or else of an offered tag, in a row.
     pub fn value(&self, name: &str, row: usize) -> Value {
         match self.names.iter().position(|have| &**have == name) {
             Some(at) => {
@@ -83,9 +91,10 @@ impl DerivedSeries {
                     .cloned()
                     .unwrap_or(Value::Null)
             }
-            None => self
+            None if self.offered.iter().any(|tag| &**tag == name) => self
                 .tag(name)
                 .map_or(Value::Null, |text| Value::String(Arc::clone(text))),
+            None => Value::Null,
         }
     }
 }

@@ -7,6 +7,7 @@ mod fill;
 mod filter;
 mod group;
 mod member;
+mod merge;
 mod parallel;
 mod points;
 mod ranking;
@@ -32,6 +33,9 @@ pub trait RowSink {
 
 /// Runs a plan into `sink`.
 pub fn run(ctx: &QueryContext, plan: &Plan, sink: &mut dyn RowSink) -> Result<()> {
+    if plan.columns.is_empty() {
+        return Ok(());
+    }
     if plan.calls.is_empty() && !plan.refs.iter().any(|column| column.data_type.is_field()) {
         // Tags alone select nothing.
         let subqueries = plan
@@ -106,11 +110,12 @@ pub fn collect(ctx: &QueryContext, plan: &Plan) -> Result<Vec<DerivedSeries>> {
     let names: Arc<[Arc<str>]> = plan
         .columns
         .iter()
-        .map(|c| c.name.as_str().into())
+        .map(|c| c.offered_as.as_str().into())
         .collect();
     let mut sink = Collector {
         ctx,
         names,
+        offered: plan.own_dimensions.iter().cloned().collect(),
         series: Vec::new(),
     };
     run(ctx, plan, &mut sink)?;
@@ -120,13 +125,14 @@ pub fn collect(ctx: &QueryContext, plan: &Plan) -> Result<Vec<DerivedSeries>> {
 struct Collector<'a> {
     ctx: &'a QueryContext,
     names: Arc<[Arc<str>]>,
+    offered: Arc<[Arc<str>]>,
     series: Vec<DerivedSeries>,
 }
 
 impl RowSink for Collector<'_> {
     fn series(&mut self, name: &Arc<str>, tags: &[(Arc<str>, Arc<str>)]) -> Result<()> {
         self.series
-            .push(DerivedSeries::new(name, tags, &self.names));
+            .push(DerivedSeries::new(name, tags, &self.names, &self.offered));
         Ok(())
     }
 

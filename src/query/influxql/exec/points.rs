@@ -4,8 +4,10 @@ use super::super::error::Result;
 use super::super::plan::ColumnRef;
 use super::super::value::Value;
 use super::group::Group;
+use super::merge::merge;
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
+use std::cmp::Ordering;
 
 /// A value with its time, and the point that it was taken from.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,30 +31,35 @@ impl Point {
     }
 }
 
-/// All points of a column of a group, times rising; points at one time in order of the members.
-/// The memory is booked with the query; [`release`] gives it back.
+/// All points of a column of a group in the order of the merge of its members, newest first if
+/// `descending`. The memory is booked with the query; [`release`] gives it back.
 pub fn gather(
     ctx: &QueryContext,
     group: &Group,
     column: &ColumnRef,
     range: TimeRange,
+    descending: bool,
 ) -> Result<Vec<Point>> {
-    let mut out: Vec<Point> = Vec::new();
-    for (member, source) in group.members.iter().enumerate() {
+    let mut columns = Vec::with_capacity(group.members.len());
+    for source in &group.members {
         ctx.check()?;
         let points = source.points(ctx, column, range)?;
         ctx.take_memory(points.len() * size_of::<Point>())?;
-        out.extend(points.times.iter().enumerate().map(|(at, time)| Point {
-            time: *time,
-            value: points.get(at),
+        columns.push(points);
+    }
+    let lists: Vec<&[i64]> = columns.iter().map(|column| &*column.times).collect();
+    let order = merge(&lists, descending, group.shard_ns, &|_, _| Ordering::Equal);
+    let point = |(member, row): (usize, usize)| {
+        let column = columns.get(member)?;
+        let time = *column.times.get(row)?;
+        Some(Point {
+            time,
+            value: column.get(row),
             member,
-            source_time: *time,
-        }));
-    }
-    if group.members.len() > 1 {
-        out.sort_by_key(|point| point.time);
-    }
-    Ok(out)
+            source_time: time,
+        })
+    };
+    Ok(order.into_iter().filter_map(point).collect())
 }
 
 /// Gives back what [`gather`] booked.

@@ -7,6 +7,7 @@ use super::RowSink;
 use super::column::{Column, Walker};
 use super::group::Group;
 use super::member::{Member, StoredMember, filter_columns, read_column};
+use super::merge::{Place, merge};
 use super::parallel::in_order;
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
@@ -16,6 +17,8 @@ use std::cmp::Ordering;
 const PARALLEL_MEMBERS_MIN: usize = 8;
 /// Rows held at once; a larger range is cut into slices of about so many.
 const SLICE_ROWS: u64 = 100_000;
+/// Fewer rows at a time gain nothing.
+const SLICE_ROWS_MIN: u64 = 1000;
 
 pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSink) -> Result<()> {
     let options = &plan.options;
@@ -24,6 +27,7 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
         group,
         sink,
         started: false,
+        slots: vec![Value::Null; plan.refs.len()],
         skip: options.limits.offset,
         left: if options.limits.limit == 0 {
             usize::MAX
@@ -101,8 +105,10 @@ impl Slices {
             return Ok(slices);
         };
         let wanted = (limits.limit > 0).then(|| limits.limit.saturating_add(limits.offset) as u64);
-        let rows = wanted.unwrap_or(SLICE_ROWS).clamp(1, SLICE_ROWS);
-        if extent.count <= rows.max(1000) && wanted.is_none() {
+        let rows = wanted
+            .unwrap_or(SLICE_ROWS)
+            .clamp(SLICE_ROWS_MIN, SLICE_ROWS);
+        if extent.count <= rows {
             return Ok(slices);
         }
         let span = extent.last.saturating_sub(extent.first).max(1);
@@ -359,6 +365,8 @@ struct Emitter<'a> {
     started: bool,
     skip: usize,
     left: usize,
+    /// The values of the row put out last.
+    slots: Vec<Value>,
 }
 
 /// Orders rows at one time by their leading texts.
@@ -399,29 +407,15 @@ impl Emitter<'_> {
 
     /// Puts out the rows of one slice; `true` once LIMIT is reached.
     fn blocks(&mut self, blocks: &[Block]) -> Result<bool> {
-        let mut order: Vec<(i64, usize, usize)> = Vec::new();
-        for (member, block) in blocks.iter().enumerate() {
-            order.extend(
-                block
-                    .times
-                    .iter()
-                    .enumerate()
-                    .map(|(row, time)| (*time, member, row)),
-            );
-        }
-        let descending = self.plan.options.descending;
         let by_text = self.text_columns();
-        let tie = |a: &(i64, usize, usize), b: &(i64, usize, usize)| {
-            compare_texts(&by_text, blocks.get(a.1), a.2, blocks.get(b.1), b.2)
+        let tie = |a: Place, b: Place| {
+            compare_texts(&by_text, blocks.get(a.0), a.1, blocks.get(b.0), b.1)
         };
-        if descending {
-            order.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| tie(b, a)));
-        } else if blocks.len() > 1 {
-            order.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tie(a, b)));
-        }
-        let mut slots = vec![Value::Null; self.plan.refs.len()];
+        let lists: Vec<&[i64]> = blocks.iter().map(|block| &*block.times).collect();
+        let descending = self.plan.options.descending;
+        let order = merge(&lists, descending, self.group.shard_ns, &tie);
         let mut values = vec![Value::Null; self.plan.columns.len()];
-        for (time, member, row) in order {
+        for (member, row) in order {
             if self.skip > 0 {
                 self.skip -= 1;
                 continue;
@@ -433,11 +427,17 @@ impl Emitter<'_> {
             let Some(block) = blocks.get(member) else {
                 continue;
             };
-            for (slot, cells) in slots.iter_mut().zip(&block.cells) {
-                *slot = cells.get(row);
+            let Some(time) = block.times.get(row).copied() else {
+                continue;
+            };
+            let columns = self.plan.refs.iter().zip(&block.cells);
+            for (slot, (column, cells)) in self.slots.iter_mut().zip(columns) {
+                let before = std::mem::replace(slot, Value::Null);
+                let options = &self.plan.options;
+                *slot = options.or_default(cells.get(row), before, column.data_type);
             }
             for (value, column) in values.iter_mut().zip(&self.plan.columns) {
-                *value = column.node.eval(&slots, true);
+                *value = column.node.eval(&self.slots, true);
             }
             if !self.started {
                 self.sink.series(&self.group.name, &self.group.tags)?;

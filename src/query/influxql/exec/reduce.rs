@@ -192,8 +192,9 @@ pub fn interpolate(a: (i64, f64), b: (i64, f64), time: i64) -> f64 {
     if a.0 == b.0 {
         return a.1;
     }
-    let share = time.saturating_sub(a.0) as f64 / b.0.saturating_sub(a.0) as f64;
-    (b.1 - a.1).mul_add(share, a.1)
+    // In just these steps: whole numbers are cut off after them.
+    let slope = (b.1 - a.1) / b.0.saturating_sub(a.0) as f64;
+    slope * time.saturating_sub(a.0) as f64 + a.1
 }
 
 #[cfg(test)]
