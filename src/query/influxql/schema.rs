@@ -114,7 +114,7 @@ pub fn bucket_for(
     ctx: &QueryContext,
     defaults: Defaults<'_>,
     source: &Measurement,
-) -> Result<BucketId> {
+) -> Result<VisibleBucket> {
     let database = source.database.as_deref().or(defaults.database);
     // The request's policy belongs to the request's database.
     let default_policy = if source.database.is_some() {

@@ -65,7 +65,7 @@ pub fn count(
     let end = bounds.max.unwrap_or(TIME_MAX);
     let range = TimeRange::new(start, end.saturating_add(1));
     ctx.check()?;
-    let counted = ctx.source.count_all(bucket, name, &column.name, range)?;
+    let counted = ctx.source.count_all(bucket.id, name, &column.name, range)?;
     Ok(counted.map(|count| Counted {
         measurement: name.clone(),
         column: field.alias.clone().unwrap_or_else(|| "count".to_owned()),

@@ -126,7 +126,7 @@ impl Accumulator {
 }
 
 /// Keeps the better of two points.
-fn choose(chosen: &mut Option<Point>, point: Point, function: &Function) {
+pub fn choose(chosen: &mut Option<Point>, point: Point, function: &Function) {
     let better = match &*chosen {
         None => true,
         Some(have) => {
@@ -149,7 +149,7 @@ fn choose(chosen: &mut Option<Point>, point: Point, function: &Function) {
     }
 }
 
-fn value_of(number: Number, as_type: DataType) -> Value {
+pub fn value_of(number: Number, as_type: DataType) -> Value {
     let value = match number {
         Number::Float(value) => Value::Float(value),
         Number::Integer(value) => Value::Integer(value),

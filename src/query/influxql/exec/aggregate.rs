@@ -38,6 +38,7 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
             group,
             options: plan.options,
             selector: plan.is_selector(),
+            refs: &plan.refs,
             exact_times: !plan.refs.is_empty() || plan.options.interval.is_none(),
         };
         let rows = runner.rows(call, wanted)?;
@@ -72,7 +73,8 @@ fn join(
             break;
         };
         let mut chosen = None;
-        for ((rows, at), slot) in calls.iter().zip(&mut at).zip(&mut slots) {
+        for (((rows, at), slot), call) in calls.iter().zip(&mut at).zip(&mut slots).zip(&plan.calls)
+        {
             match rows.get(*at).filter(|point| point.time == time) {
                 Some(point) => {
                     *slot = point.value.clone();
@@ -81,7 +83,10 @@ fn join(
                 }
                 None => {
                     if let Some(default) = &default {
-                        *slot = default.clone();
+                        *slot = match call.result_type {
+                            kind if kind.is_numeric() => default.clone().cast(kind),
+                            _ => default.clone(),
+                        };
                     }
                 }
             }
@@ -115,14 +120,16 @@ fn join(
 }
 
 /// Makes the rows of one call for one group.
-struct Runner<'a> {
-    ctx: &'a QueryContext,
-    group: &'a Group,
-    options: Options,
+pub struct Runner<'a> {
+    pub ctx: &'a QueryContext,
+    pub group: &'a Group,
+    pub options: Options,
     /// The statement's only call is a selector.
-    selector: bool,
+    pub selector: bool,
     /// Times or other values of chosen points are shown.
     exact_times: bool,
+    /// The other columns.
+    pub refs: &'a [ColumnRef],
 }
 
 impl Runner<'_> {
@@ -227,6 +234,12 @@ impl Runner<'_> {
         range: TimeRange,
     ) -> Result<Vec<Point>> {
         let mut windows: BTreeMap<i64, Accumulator> = BTreeMap::new();
+        if self.options.interval.is_none()
+            && matches!(function, Function::First | Function::Last)
+            && let Some(row) = self.end(function, column, range)?
+        {
+            return Ok(row.into_iter().collect());
+        }
         let mut shared = None;
         for (at, member) in self.group.members.iter().enumerate() {
             self.ctx.check()?;
@@ -417,7 +430,8 @@ impl Runner<'_> {
                 Function::Distinct if self.options.descending => {
                     let newest_first: Vec<Point> = inside.iter().rev().cloned().collect();
                     let mut found = reduce(&call.function, &newest_first, start);
-                    found.sort_by(|a, b| a.time.cmp(&b.time).then(b.value.compare(&a.value)));
+                    // InfluxDB has them by rising time even then; all rows are turned round below.
+                    found.sort_by(|a, b| b.time.cmp(&a.time).then(b.value.compare(&a.value)));
                     out.extend(found);
                 }
                 function => out.extend(reduce(function, inside, start)),
@@ -508,7 +522,7 @@ impl Bounds {
 }
 
 /// The member's field, if its statistics answer the function.
-fn statistics_field<'a>(
+pub fn statistics_field<'a>(
     function: &Function,
     column: &ColumnRef,
     member: &'a Member,

@@ -3,6 +3,7 @@
 mod accumulate;
 mod aggregate;
 mod column;
+mod ends;
 mod fill;
 mod filter;
 mod group;

@@ -34,14 +34,16 @@ pub fn best_of_each(
     best.into_values().cloned().collect()
 }
 
-/// Orders better points first; of equal values the earlier one.
+/// Orders better points first; of equal values the earlier one, then that of the first series.
 fn better(function: &Function, a: &Point, b: &Point) -> Ordering {
     let by_value = a.value.compare(&b.value);
     let by_value = match function {
         Function::Top(_) => by_value.reverse(),
         _ => by_value,
     };
-    by_value.then(a.time.cmp(&b.time))
+    by_value
+        .then(a.time.cmp(&b.time))
+        .then(a.member.cmp(&b.member))
 }
 
 #[cfg(test)]
