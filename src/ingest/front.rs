@@ -205,17 +205,23 @@ impl Ingest {
         let started = Instant::now();
         let shard_ns = |bucket| self.buckets.read().get(&bucket).map(|found| found.shard_ns);
         let sealed = watermarks(&self.store, self.stored_writers())?;
-        let mut recovery = Recovery {
+        let progress = |entries| {
+            if let State::Recovering(so_far) = &mut *self.state.write() {
+                *so_far += entries;
+            }
+        };
+        let new_table = || self.new_table();
+        let recovery = Recovery {
             store: &self.store,
             sealed: sealed.iter().map(|mark| mark.sequence).collect(),
             same_writers: self.former_writers.is_none(),
             fields: &self.fields,
-            table: self.new_table(),
+            new_table: &new_table,
+            progress: &progress,
             partitions: &self.partitions,
             shard_ns: &shard_ns,
         };
-        let replayed =
-            recovery.replay(&|entries| *self.state.write() = State::Recovering(entries))?;
+        let replayed = recovery.replay()?;
         let sequences = self
             .partitions
             .iter()

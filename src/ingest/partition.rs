@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Journal bytes of one writer after which it seals. More would only make a restart slower.
-pub const JOURNAL_SEAL_BYTES: u64 = 16 << 20;
+pub const JOURNAL_SEAL_BYTES: u64 = 8 << 20;
 
 /// Age at which a head is sealed however small it is, so that retention reaches its points. Sooner would
 /// make small blocks of what comes slowly.
