@@ -167,6 +167,7 @@ fn store_options(config: &Config) -> StoreOptions {
     StoreOptions {
         path: storage.path.clone(),
         block_cache_bytes: storage.block_cache_bytes,
+        write_buffer_bytes: storage.write_buffer_bytes,
         sync: match storage.sync {
             SyncMode::Always => storage::SyncMode::Always,
             SyncMode::Interval => storage::SyncMode::Interval(storage.sync_interval),
@@ -196,6 +197,7 @@ fn http_limits(config: &Config) -> HttpLimits {
         read_timeout: config.http.read_timeout,
         query_timeout: config.query.timeout,
         query_max_memory_bytes: config.query.max_memory_bytes,
+        query_pool_bytes: config.query.pool_bytes,
         query_max_concurrent: config.query.max_concurrent,
         retry_after_seconds: config.queue.retry_after.as_secs().max(1),
     }

@@ -54,6 +54,8 @@ pub struct StorageConfig {
     /// Points in memory, over all buckets, before they are sealed into blocks.
     pub head_max_bytes: usize,
     pub block_cache_bytes: usize,
+    /// RocksDB's memtables together.
+    pub write_buffer_bytes: usize,
 }
 
 /// When the journal reaches the disk.
@@ -125,6 +127,8 @@ pub struct QueryConfig {
     pub max_concurrent: usize,
     /// Of one query.
     pub max_memory_bytes: usize,
+    /// Of all queries that run.
+    pub pool_bytes: usize,
     pub timeout: Duration,
 }
 
@@ -170,6 +174,7 @@ pub struct Draft {
     pub max_series_per_bucket: u64,
     pub write_bytes_per_second: u64,
     pub write_burst_bytes: u64,
+    pub memory_max_bytes: usize,
     pub query: QueryConfig,
     pub log: LogConfig,
     pub setup: SetupDraft,
@@ -213,6 +218,7 @@ impl Draft {
             max_series_per_bucket: 0,
             write_bytes_per_second: 0,
             write_burst_bytes: 0,
+            memory_max_bytes: 0,
             query: QueryConfig::default(),
             log: LogConfig {
                 level: log::LevelFilter::Info,
@@ -244,6 +250,46 @@ impl Draft {
                 reason,
             });
         }
+        let part = |section, option, given, share| {
+            let smallest = 1 << 20;
+            match given {
+                0 => Ok(usize::max(share, smallest)),
+                given if given >= smallest => Ok(given),
+                given => Err(BrokenRule {
+                    section,
+                    option,
+                    reason: format!(
+                        "{given} bytes are too few; give 0 for a share of [memory] max-bytes, or at least 1MiB"
+                    ),
+                }),
+            }
+        };
+        // Sixths and twelfths: what measured well with 384 MiB.
+        let all = self.memory_max_bytes;
+        let pool_bytes = all / 3;
+        let storage = StorageConfig {
+            head_max_bytes: part(
+                "storage",
+                "head-max-bytes",
+                self.storage.head_max_bytes,
+                all / 6,
+            )?,
+            block_cache_bytes: part(
+                "storage",
+                "block-cache-bytes",
+                self.storage.block_cache_bytes,
+                all / 12,
+            )?,
+            write_buffer_bytes: all / 4,
+            ..self.storage
+        };
+        let queue_bytes = part("queue", "max-bytes", self.queue.max_bytes, all / 6)?;
+        let query_bytes = part(
+            "query",
+            "max-memory-bytes",
+            self.query.max_memory_bytes,
+            pool_bytes,
+        )?;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let writers = if self.queue.writers == 0 {
             cores()
@@ -252,9 +298,10 @@ impl Draft {
         };
         Ok(Config {
             http: HttpConfig { tls, ..self.http },
-            storage: self.storage,
+            storage,
             queue: QueueConfig {
                 writers,
+                max_bytes: queue_bytes,
                 ..self.queue
             },
             schema: self.schema,
@@ -262,7 +309,11 @@ impl Draft {
                 max_series_per_bucket: Some(self.max_series_per_bucket).filter(|limit| *limit > 0),
                 write_rate,
             },
-            query: self.query,
+            query: QueryConfig {
+                max_memory_bytes: query_bytes,
+                pool_bytes: pool_bytes.max(query_bytes),
+                ..self.query
+            },
             log: self.log,
             setup: self.setup.finish(self.dev)?,
             dev: self.dev,

@@ -71,6 +71,7 @@ const LOG_LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 /// What a section is about, in the order of the file.
 pub const SECTIONS: &[(&str, &str)] = &[
     ("http", "The HTTP server."),
+    ("memory", "One budget for all that grows."),
     ("storage", "Where points are kept, and how safely."),
     ("queue", "Between HTTP and the writer threads."),
     (
@@ -155,6 +156,18 @@ pub static OPTIONS: &[OptionDefinition] = &[
         },
     },
     OptionDefinition {
+        section: "memory",
+        name: "max-bytes",
+        default: "384MiB",
+        help: "What queue, heads, caches, RocksDB's write buffers and queries may hold together. Each has a \
+               share of it, and a quarter goes to the write buffers.",
+        kind: Kind::Size {
+            min: 16 * MIB,
+            max: 1024 * GIB,
+            set: |c, v| c.memory_max_bytes = v,
+        },
+    },
+    OptionDefinition {
         section: "storage",
         name: "path",
         default: "data/db",
@@ -195,10 +208,10 @@ pub static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         section: "storage",
         name: "head-max-bytes",
-        default: "64MiB",
-        help: "Points in memory before they are sealed into compressed blocks.",
+        default: "0",
+        help: "Points in memory before they are sealed into compressed blocks. 0 means a sixth of the memory.",
         kind: Kind::Size {
-            min: MIB,
+            min: 0,
             max: 64 * GIB,
             set: |c, v| c.storage.head_max_bytes = v,
         },
@@ -206,10 +219,10 @@ pub static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         section: "storage",
         name: "block-cache-bytes",
-        default: "32MiB",
-        help: "Cache of blocks read from disk.",
+        default: "0",
+        help: "Cache of blocks read from disk. 0 means a twelfth of the memory.",
         kind: Kind::Size {
-            min: MIB,
+            min: 0,
             max: 256 * GIB,
             set: |c, v| c.storage.block_cache_bytes = v,
         },
@@ -217,10 +230,11 @@ pub static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         section: "queue",
         name: "max-bytes",
-        default: "64MiB",
-        help: "Parsed batches that wait for a writer. Above it writes are answered 503.",
+        default: "0",
+        help: "Parsed batches that wait for a writer. Above it writes are answered 503. 0 means a sixth of \
+               the memory.",
         kind: Kind::Size {
-            min: MIB,
+            min: 0,
             max: 16 * GIB,
             set: |c, v| c.queue.max_bytes = v,
         },
@@ -327,10 +341,11 @@ pub static OPTIONS: &[OptionDefinition] = &[
     OptionDefinition {
         section: "query",
         name: "max-memory-bytes",
-        default: "128MiB",
-        help: "Memory of one query. Above it the query fails.",
+        default: "0",
+        help: "Memory of one query. Above it the query fails. 0 means a third of the memory, which all \
+               queries together have.",
         kind: Kind::Size {
-            min: MIB,
+            min: 0,
             max: 256 * GIB,
             set: |c, v| c.query.max_memory_bytes = v,
         },

@@ -84,7 +84,7 @@ fn flags_win_over_variables_which_win_over_the_file() {
     assert_eq!(line("writers"), "writers = 4 # INFLUXD_QUEUE_WRITERS");
     assert_eq!(
         line("head-max-bytes"),
-        "head-max-bytes = \"64MiB\" # default"
+        "head-max-bytes = 0 # default"
     );
 }
 

@@ -140,7 +140,9 @@ impl ApiError {
         match error {
             QueryError::Invalid(_) | QueryError::Memory { .. } => Self::invalid(message),
             QueryError::NotFound(_) => Self::not_found(message),
-            QueryError::Timeout { .. } => Self::unavailable(message, retry_after_seconds),
+            QueryError::Timeout { .. } | QueryError::Busy { .. } => {
+                Self::unavailable(message, retry_after_seconds)
+            }
             QueryError::Cancelled | QueryError::Output(_) => {
                 let status = StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST);
                 Self::new(status, "invalid", message)

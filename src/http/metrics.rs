@@ -138,6 +138,12 @@ fn write_figures(state: &AppState, out: &mut String) {
         figures.refused_batches_overloaded,
     );
     one(
+        "influxd_query_memory_bytes",
+        "gauge",
+        "Bytes that the running queries hold together.",
+        wide(state.query_memory.used_bytes()),
+    );
+    one(
         "influxd_head_bytes",
         "gauge",
         "Bytes of points in memory.",

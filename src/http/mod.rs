@@ -30,6 +30,7 @@ pub use routes::{configure, with_headers};
 use crate::catalog::Catalog;
 use crate::engine::source::Source;
 use crate::ingest::PointWriter;
+use crate::query::memory::MemoryPool;
 use crate::query::running::RunningQueries;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,7 +47,9 @@ pub struct HttpLimits {
     /// Longest wait for the next piece of a body.
     pub read_timeout: Duration,
     pub query_timeout: Duration,
+    /// Of one query, and of all that run.
     pub query_max_memory_bytes: usize,
+    pub query_pool_bytes: usize,
     pub query_max_concurrent: usize,
     /// Whole seconds, at least one.
     pub retry_after_seconds: u64,
@@ -61,6 +64,8 @@ pub struct AppState {
     pub metrics: HttpMetrics,
     pub write_rate: WriteRate,
     query_slots: Arc<Semaphore>,
+    /// Of all queries together.
+    pub query_memory: Arc<MemoryPool>,
     running: Arc<RunningQueries>,
     started: Instant,
     started_ns: i64,
@@ -78,6 +83,7 @@ impl AppState {
         tls: bool,
     ) -> Self {
         let query_slots = Arc::new(Semaphore::new(limits.query_max_concurrent.max(1)));
+        let query_memory = Arc::new(MemoryPool::new(limits.query_pool_bytes));
         Self {
             catalog,
             writer,
@@ -85,6 +91,7 @@ impl AppState {
             limits,
             metrics: HttpMetrics::default(),
             write_rate,
+            query_memory,
             query_slots,
             running: Arc::default(),
             started: Instant::now(),

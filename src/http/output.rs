@@ -59,6 +59,7 @@ pub async fn run(
         answer.now_ns.unwrap_or_else(now_ns),
         timeout,
         state.limits.query_max_memory_bytes,
+        Arc::clone(&state.query_memory),
     );
     let running = tokio::task::spawn_blocking(move || {
         let _slot = slot;

@@ -32,6 +32,7 @@ fn open(path: &Path, writers: u16) -> Arc<Ingest> {
     let options = StoreOptions {
         path: path.to_owned(),
         block_cache_bytes: 1 << 20,
+        write_buffer_bytes: 16 << 20,
         sync: SyncMode::Never,
     };
     let store = Arc::new(Store::open(&options).unwrap());

@@ -2,6 +2,7 @@
 
 use crate::engine::source::{Source, SourceError};
 use crate::model::{BucketId, OrgId};
+use crate::query::memory::MemoryPool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -50,6 +51,11 @@ pub enum QueryError {
         "query needs more than its memory limit of {limit_bytes} bytes; narrow it or raise [query] max-memory-bytes"
     )]
     Memory { limit_bytes: usize },
+    /// All queries together are over theirs: 503.
+    #[error(
+        "the running queries hold all of their {limit_bytes} bytes; retry later, or raise [memory] max-bytes"
+    )]
+    Busy { limit_bytes: usize },
     /// The client is gone.
     #[error("query cancelled")]
     Cancelled,
@@ -80,6 +86,8 @@ pub struct QueryContext {
     started: Instant,
     memory_limit_bytes: usize,
     memory_used_bytes: AtomicUsize,
+    /// Of all queries; what this one holds of it is given back at its end.
+    pool: Arc<MemoryPool>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -90,6 +98,7 @@ impl QueryContext {
         now_ns: i64,
         timeout: Duration,
         memory_limit_bytes: usize,
+        pool: Arc<MemoryPool>,
     ) -> Self {
         Self {
             source,
@@ -99,6 +108,7 @@ impl QueryContext {
             started: Instant::now(),
             memory_limit_bytes,
             memory_used_bytes: AtomicUsize::new(0),
+            pool,
             cancelled: Arc::new(AtomicBool::new(false)),
         }
     }
@@ -137,16 +147,117 @@ impl QueryContext {
             .memory_used_bytes
             .fetch_add(bytes, Ordering::Relaxed)
             .saturating_add(bytes);
-        if used > self.memory_limit_bytes {
-            return Err(QueryError::Memory {
+        let refused = if used > self.memory_limit_bytes {
+            QueryError::Memory {
                 limit_bytes: self.memory_limit_bytes,
-            });
-        }
-        Ok(())
+            }
+        } else if self.pool.take(bytes) {
+            return Ok(());
+        } else {
+            QueryError::Busy {
+                limit_bytes: self.pool.limit_bytes(),
+            }
+        };
+        self.memory_used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        Err(refused)
     }
 
     /// Gives back what [`take_memory`](Self::take_memory) booked.
     pub fn give_memory(&self, bytes: usize) {
         self.memory_used_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.pool.give(bytes);
+    }
+}
+
+impl Drop for QueryContext {
+    fn drop(&mut self) {
+        self.pool.give(*self.memory_used_bytes.get_mut());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::source::{
+        FieldInfo, Points, SeriesInfo, SeriesPredicate, StatsNeeded, WindowStats,
+    };
+    use crate::model::{SeriesId, TimeRange};
+
+    struct Nothing;
+
+    impl BucketLookup for Nothing {
+        fn buckets(&self) -> Vec<VisibleBucket> {
+            Vec::new()
+        }
+
+        fn policies(&self) -> Vec<VisiblePolicy> {
+            Vec::new()
+        }
+    }
+
+    impl Source for Nothing {
+        fn wait_visible(&self, _: Duration) -> Result<(), SourceError> {
+            Ok(())
+        }
+
+        fn select(
+            &self,
+            _: BucketId,
+            _: &SeriesPredicate,
+            _: TimeRange,
+        ) -> Result<Vec<SeriesInfo>, SourceError> {
+            Ok(Vec::new())
+        }
+
+        fn read(
+            &self,
+            _: BucketId,
+            _: SeriesId,
+            _: &FieldInfo,
+            _: TimeRange,
+        ) -> Result<Points, SourceError> {
+            Err(SourceError::Cancelled)
+        }
+
+        fn window_stats(
+            &self,
+            _: BucketId,
+            _: SeriesId,
+            _: &FieldInfo,
+            _: &[i64],
+            _: StatsNeeded,
+        ) -> Result<Vec<WindowStats>, SourceError> {
+            Ok(Vec::new())
+        }
+    }
+
+    #[test]
+    fn queries_share_their_memory_and_give_it_back_at_their_end() {
+        let pool = Arc::new(MemoryPool::new(100));
+        let context = || {
+            let (source, lookup) = (Arc::new(Nothing), Arc::new(Nothing));
+            QueryContext::new(
+                source,
+                lookup,
+                0,
+                Duration::from_secs(9),
+                80,
+                Arc::clone(&pool),
+            )
+        };
+        let (one, other) = (context(), context());
+        one.take_memory(60).unwrap();
+        assert!(matches!(
+            one.take_memory(30),
+            Err(QueryError::Memory { limit_bytes: 80 })
+        ));
+        assert!(matches!(
+            other.take_memory(60),
+            Err(QueryError::Busy { limit_bytes: 100 })
+        ));
+        one.give_memory(30);
+        other.take_memory(60).unwrap();
+        drop((one, other));
+        assert_eq!(pool.used_bytes(), 0);
     }
 }

@@ -8,6 +8,7 @@ pub mod exec;
 pub mod expr;
 pub mod flux;
 pub mod influxql;
+pub mod memory;
 pub mod optimise;
 pub mod plan;
 pub mod running;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
     DBCompressionType, DBRawIterator, DBRecoveryMode, Options, ReadOptions, WriteBatch,
-    WriteOptions,
+    WriteBufferManager, WriteOptions,
 };
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -37,6 +37,8 @@ pub enum SyncMode {
 pub struct StoreOptions {
     pub path: PathBuf,
     pub block_cache_bytes: usize,
+    /// Of the memtables of all families together; above it one is flushed.
+    pub write_buffer_bytes: usize,
     pub sync: SyncMode,
 }
 
@@ -109,7 +111,7 @@ impl Store {
             .iter()
             .map(|family| ColumnFamilyDescriptor::new(family.name, family_options(*family, &cache)))
             .collect();
-        let db = DB::open_cf_descriptors(&database_options(), &options.path, descriptors)
+        let db = DB::open_cf_descriptors(&database_options(options), &options.path, descriptors)
             .map_err(|error| open_error(explain_open(error.as_ref())))?;
         let store = Self {
             db,
@@ -422,8 +424,10 @@ fn create_private_dir(path: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn database_options() -> Options {
+fn database_options(wanted: &StoreOptions) -> Options {
     let mut options = Options::default();
+    let buffers = WriteBufferManager::new_write_buffer_manager(wanted.write_buffer_bytes, false);
+    options.set_write_buffer_manager(&buffers);
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     // The default mode silently ends at one bad byte in the middle; this one tolerates a torn tail only.

@@ -223,5 +223,12 @@ impl BucketLookup for OneBucket {
 pub fn context(lines: &str) -> QueryContext {
     const HOUR: i64 = 3_600_000_000_000;
     let (source, lookup) = (Arc::new(Memory::new(lines)), Arc::new(OneBucket));
-    QueryContext::new(source, lookup, HOUR, Duration::from_secs(20), 64 << 20)
+    QueryContext::new(
+        source,
+        lookup,
+        HOUR,
+        Duration::from_secs(20),
+        64 << 20,
+        Arc::new(crate::query::memory::MemoryPool::new(usize::MAX / 2)),
+    )
 }
