@@ -82,10 +82,7 @@ fn flags_win_over_variables_which_win_over_the_file() {
         "max-connections = 7 # influxd.toml:3"
     );
     assert_eq!(line("writers"), "writers = 4 # INFLUXD_QUEUE_WRITERS");
-    assert_eq!(
-        line("head-max-bytes"),
-        "head-max-bytes = 0 # default"
-    );
+    assert_eq!(line("head-max-bytes"), "head-max-bytes = 0 # default");
 }
 
 #[test]

@@ -138,6 +138,12 @@ fn write_figures(state: &AppState, out: &mut String) {
         figures.refused_batches_overloaded,
     );
     one(
+        "influxd_storage_sync_failed",
+        "gauge",
+        "1 when a sync failed and nothing is acknowledged until a restart.",
+        u64::from(figures.sync_failed),
+    );
+    one(
         "influxd_query_memory_bytes",
         "gauge",
         "Bytes that the running queries hold together.",

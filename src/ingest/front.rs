@@ -618,6 +618,7 @@ impl PointWriter for Ingest {
             ]
             .map(|name| (name, self.store.property(name)))
             .into(),
+            sync_failed: self.store.sync_failure().is_some(),
         }
     }
 

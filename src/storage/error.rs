@@ -30,3 +30,10 @@ pub enum StorageError {
     )]
     SyncFailedBefore(String),
 }
+
+impl StorageError {
+    /// Space may come back, and what was not written was not acknowledged.
+    pub fn is_lack_of_space(&self) -> bool {
+        matches!(self, Self::Io { detail, .. } if detail.contains("No space left"))
+    }
+}

@@ -107,10 +107,15 @@ impl Store {
         };
         create_private_dir(&options.path).map_err(|error| open_error(error.to_string()))?;
         let cache = Cache::new_lru_cache(options.block_cache_bytes);
-        let descriptors: Vec<_> = families::ALL
-            .iter()
-            .map(|family| ColumnFamilyDescriptor::new(family.name, family_options(*family, &cache)))
-            .collect();
+        let ours = families::ALL.iter().map(|family| {
+            ColumnFamilyDescriptor::new(family.name, family_options(*family, &cache))
+        });
+        // RocksDB's own family is not used. Smaller than the others': after a full disk RocksDB goes on when
+        // the largest memtable would fit.
+        let mut small = Options::default();
+        small.set_write_buffer_size(1 << 20);
+        let unused = ColumnFamilyDescriptor::new("default", small);
+        let descriptors: Vec<_> = ours.chain([unused]).collect();
         let db = DB::open_cf_descriptors(&database_options(options), &options.path, descriptors)
             .map_err(|error| open_error(explain_open(error.as_ref())))?;
         let store = Self {
@@ -170,7 +175,13 @@ impl Store {
         write_options.set_sync(sync);
         self.db
             .write_opt(group.batch, &write_options)
-            .map_err(|error| io("write", &error))?;
+            .map_err(|error| {
+                let error = io("write", &error);
+                if sync && !error.is_lack_of_space() {
+                    *self.sync_failure.lock() = Some(error.to_string());
+                }
+                error
+            })?;
         if !sync {
             self.unsynced.store(true, Ordering::Release);
         }

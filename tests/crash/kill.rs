@@ -1,7 +1,7 @@
 //! `kill -9`, again and again, on one data directory.
 
-use crate::ledger::Ledger;
 use crate::support::Server;
+use crate::support::ledger::Ledger;
 use std::time::{Duration, Instant};
 
 const CYCLES: u64 = 25;

@@ -13,7 +13,6 @@
 
 mod deletion;
 mod kill;
-mod ledger;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;

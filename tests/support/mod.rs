@@ -9,6 +9,7 @@
 
 pub mod csv;
 pub mod http;
+pub mod ledger;
 pub mod server;
 
 pub use csv::Rows;

@@ -64,6 +64,12 @@ impl ServerBuilder {
         self
     }
 
+    /// Another place for the data directory, which is `db` in it.
+    pub fn in_directory(mut self, directory: Arc<TempDir>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
     /// Neither user nor org nor bucket nor token.
     pub fn not_set_up(mut self) -> Self {
         self.set_up = false;
@@ -337,6 +343,74 @@ impl Server {
         wait_for("the end after SIGTERM", START_SECONDS, || {
             self.child.try_wait().unwrap()
         })
+    }
+
+    /// A second start as it was started first, without some of the variables.
+    pub fn kill_and_restart_without(mut self, variables: &[&str]) -> Self {
+        self.builder
+            .variables
+            .retain(|(name, _)| !variables.contains(&name.as_str()));
+        self.kill_and_restart()
+    }
+
+    /// Waits for the end of a process that was killed.
+    pub fn wait(&mut self) {
+        self.child.wait().unwrap();
+    }
+
+    /// What would start it again on its directory.
+    pub fn into_builder(mut self) -> ServerBuilder {
+        self.child.wait().unwrap();
+        let mut builder = std::mem::replace(&mut self.builder, Self::builder());
+        builder.directory = Some(Arc::clone(&self.directory));
+        builder
+    }
+
+    /// Sends a signal from another thread than the one that owns the server.
+    pub fn signaller(&self, signal: i32) -> impl FnOnce() + Send + 'static {
+        let id = libc::pid_t::try_from(self.child.id()).unwrap();
+        // SAFETY: kill takes no memory; tests wait for the child only after this was called.
+        move || assert_eq!(unsafe { libc::kill(id, signal) }, 0)
+    }
+
+    /// Starts a command as it is; `None` when it ends before it is ready, which it must do with a text that
+    /// names the data directory and exit code 5.
+    pub fn attach(mut command: Command) -> Option<Self> {
+        let directory = command.get_args().last().unwrap().to_owned();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let log = collect(child.stderr.take().unwrap());
+        let out = collect(child.stdout.take().unwrap());
+        let address = wait_for("the address in the log, or the end", START_SECONDS, || {
+            if let Some(status) = child.try_wait().unwrap() {
+                std::thread::sleep(Duration::from_millis(50));
+                let text = log.lock().unwrap().join("\n");
+                assert_eq!(status.code(), Some(5), "{text}");
+                let directory = directory.to_str().unwrap();
+                assert!(text.contains(directory), "{text}");
+                return Some(None);
+            }
+            address_in(&log.lock().unwrap()).map(Some)
+        })?;
+        Some(Self {
+            child,
+            address,
+            token: TOKEN.to_owned(),
+            builder: Self::builder(),
+            directory: Arc::new(tempfile::tempdir().unwrap()),
+            log,
+            out,
+        })
+    }
+
+    /// The answer to an InfluxQL query, whatever it is.
+    pub fn influxql_text(&self, database: &str, query: &str) -> Response {
+        let (database, query) = (encoded(database), encoded(query));
+        self.get(&format!("/query?db={database}&epoch=ns&q={query}"))
+            .send()
     }
 
     /// `kill -9` from another thread than the one that owns the server.

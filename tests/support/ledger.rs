@@ -1,6 +1,6 @@
 //! What one writer sent, and what of it was acknowledged; compared with what the server has.
 
-use crate::support::{Connection, Server};
+use super::{Connection, Server};
 use std::collections::BTreeMap;
 
 /// Series that each writer writes to in turn.
@@ -58,6 +58,52 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// Writes so many batches, whatever becomes of them.
+    pub fn write_batches(&mut self, server: &Server, batches: usize, batch_points: i64) {
+        for _ in 0..batches {
+            let (first, last) = (self.next, self.next + batch_points - 1);
+            let lines: String = (first..=last).map(|number| self.line(number)).collect();
+            self.next = last + 1;
+            let path = "/api/v2/write?org=org&bucket=bucket";
+            match server.post(path).body(lines).try_send() {
+                Ok(answer) if answer.status == 204 => self.acknowledged.push((first, last)),
+                Ok(answer) => {
+                    assert_eq!(answer.status, 503, "{}", answer.text());
+                    self.unknown.push((first, last));
+                }
+                Err(_) => self.unknown.push((first, last)),
+            }
+        }
+    }
+
+    /// Writes a batch that takes much room; whether it was acknowledged.
+    pub fn write_noisy_batch(&mut self, server: &Server, batch_points: i64) -> bool {
+        let (first, last) = (self.next, self.next + batch_points - 1);
+        let lines = (first..=last).map(|number| {
+            let random =
+                |salt: i64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()) ^ salt;
+            let noise: String = (0..6)
+                .map(|salt| format!("{:016x}", random(salt).wrapping_mul(random(salt + 7))))
+                .collect();
+            let line = self.line(number);
+            line.replacen(" n=", &format!(" noise=\"{noise}\",n="), 1)
+        });
+        let lines: String = lines.collect();
+        self.next = last + 1;
+        let answer = server
+            .post("/api/v2/write?org=org&bucket=bucket")
+            .body(lines)
+            .send();
+        let acknowledged = answer.status == 204;
+        if acknowledged {
+            self.acknowledged.push((first, last));
+        } else {
+            assert_eq!(answer.status, 503, "{}", answer.text());
+            self.unknown.push((first, last));
+        }
+        acknowledged
     }
 
     /// Every third point also carries a field of the wrong type for its series after the first, so
