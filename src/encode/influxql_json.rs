@@ -244,15 +244,12 @@ impl AnswerWriter for JsonWriter<'_> {
     }
 
     fn end_statement(&mut self, error: Option<&str>) -> Result<(), QueryError> {
-        if self.head.take().is_some() {
+        if self.head.is_some() {
             if self.head_pending {
-                // A series without rows was announced: its head is still to be shown.
-                self.head_pending = false;
-                self.series += usize::from(self.series == 0 && self.rows > 0);
+                self.open_series();
             }
-            if self.series > 0 {
-                self.close_series(false);
-            }
+            self.close_series(false);
+            self.head = None;
         }
         self.close_result(false, error)
     }
@@ -480,6 +477,20 @@ mod tests {
             series("b")
         );
         assert_eq!(written(None), expected);
+    }
+
+    #[test]
+    fn series_without_rows_show_their_columns() {
+        let mut out = Vec::new();
+        let mut writer = JsonWriter::new(&mut out, None, None, false);
+        writer.begin_statement(0, None).unwrap();
+        for name in ["a", "b"] {
+            writer.series(head(name)).unwrap();
+        }
+        writer.end_statement(None).unwrap();
+        writer.finish().unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(answer["results"][0]["series"][1]["name"], "b");
     }
 
     #[test]

@@ -119,6 +119,14 @@ impl ApiError {
         self
     }
 
+    /// The text as 1.x has it.
+    fn v1_message(&self) -> String {
+        match self.message.strip_prefix("failed to parse query: ") {
+            Some(reason) => format!("error parsing query: {reason}"),
+            None => self.message.clone(),
+        }
+    }
+
     pub fn of_write(error: WriteError, retry_after_seconds: u64) -> Self {
         match error {
             WriteError::Parse(error) => {
@@ -195,7 +203,7 @@ impl ResponseError for ApiError {
         body.insert("code".to_owned(), json!(self.code));
         body.insert("message".to_owned(), json!(self.message));
         if self.v1 {
-            body.insert("error".to_owned(), json!(self.message));
+            body.insert("error".to_owned(), json!(self.v1_message()));
         }
         for (key, value) in &self.details {
             body.insert((*key).to_owned(), value.clone());

@@ -154,6 +154,9 @@ impl Checker {
     /// The first argument of a function that may work on another function's results.
     fn transform(&mut self, call: &Call, first: &Expr, wildcards: bool) -> Result<()> {
         let name = &call.name;
+        if name.starts_with("holt_winters") && !matches!(first, Expr::Call(_) | Expr::Distinct(_)) {
+            return invalid(format!("must use aggregate function with {name}"));
+        }
         match first {
             Expr::Call(_) | Expr::Distinct(_) if !self.has_interval => {
                 invalid(format!("{name} aggregate requires a GROUP BY interval"))

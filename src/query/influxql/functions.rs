@@ -41,26 +41,74 @@ pub enum Function {
     Elapsed {
         unit: i64,
     },
+    Indicator(Indicator),
+    HoltWinters {
+        horizon: usize,
+        season: usize,
+        with_fit: bool,
+    },
+}
+
+/// A technical indicator with its arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Indicator {
+    pub kind: IndicatorKind,
+    pub period: usize,
+    /// Values before the first result; `None`: as many as it needs.
+    pub hold: Option<usize>,
+    pub warmup: Warmup,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndicatorKind {
+    Exponential,
+    DoubleExponential,
+    TripleExponential,
+    TripleExponentialDerivative,
+    RelativeStrength,
+    EfficiencyRatio,
+    Adaptive,
+    ChandeMomentum,
+}
+
+/// How an indicator begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Warmup {
+    /// Only of the Chande momentum oscillator: not smoothed at all.
+    None,
+    Exponential,
+    Simple,
+}
+
+impl IndicatorKind {
+    #[cfg(test)]
+    pub const ALL: [Self; 8] = [
+        Self::Exponential,
+        Self::DoubleExponential,
+        Self::TripleExponential,
+        Self::TripleExponentialDerivative,
+        Self::RelativeStrength,
+        Self::EfficiencyRatio,
+        Self::Adaptive,
+        Self::ChandeMomentum,
+    ];
+
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "exponential_moving_average" => Self::Exponential,
+            "double_exponential_moving_average" => Self::DoubleExponential,
+            "triple_exponential_moving_average" => Self::TripleExponential,
+            "triple_exponential_derivative" => Self::TripleExponentialDerivative,
+            "relative_strength_index" => Self::RelativeStrength,
+            "kaufmans_efficiency_ratio" => Self::EfficiencyRatio,
+            "kaufmans_adaptive_moving_average" => Self::Adaptive,
+            "chande_momentum_oscillator" => Self::ChandeMomentum,
+            _ => return None,
+        })
+    }
 }
 
 const SECOND: i64 = 1_000_000_000;
-
-/// Functions of InfluxQL that this server does not have yet.
-const NOT_YET: [&str; 13] = [
-    "holt_winters",
-    "holt_winters_with_fit",
-    "exponential_moving_average",
-    "double_exponential_moving_average",
-    "triple_exponential_moving_average",
-    "relative_strength_index",
-    "triple_exponential_derivative",
-    "kaufmans_efficiency_ratio",
-    "kaufmans_adaptive_moving_average",
-    "chande_momentum_oscillator",
-    "count_hll",
-    "sum_hll",
-    "merge_hll",
-];
 
 impl Function {
     /// The function that a call means; checks number and kind of its arguments but the first.
@@ -132,9 +180,8 @@ impl Function {
                 unit: duration_arg(call, SECOND)?,
             }),
             "moving_average" => moving_average(call),
-            name if NOT_YET.contains(&name) => Err(StatementError::not_implemented(format!(
-                "function {name}()"
-            ))),
+            "holt_winters" | "holt_winters_with_fit" => holt_winters(call),
+            name if let Some(kind) = IndicatorKind::of(name) => indicator(call, kind),
             name => invalid(format!("undefined function {name}()")),
         }
     }
@@ -163,6 +210,8 @@ impl Function {
                 | Self::CumulativeSum
                 | Self::MovingAverage(_)
                 | Self::Elapsed { .. }
+                | Self::Indicator(_)
+                | Self::HoltWinters { .. }
         )
     }
 
@@ -189,7 +238,9 @@ impl Function {
             | Self::Stddev
             | Self::Integral { .. }
             | Self::Derivative { .. }
-            | Self::MovingAverage(_) => DataType::Float,
+            | Self::MovingAverage(_)
+            | Self::Indicator(_)
+            | Self::HoltWinters { .. } => DataType::Float,
             _ => input,
         }
     }
@@ -288,6 +339,100 @@ fn moving_average(call: &Call) -> Result<Function> {
             "second argument for moving_average must be an integer, got {}",
             other.map_or("", go_type)
         )),
+    }
+}
+
+fn holt_winters(call: &Call) -> Result<Function> {
+    expect_args(call, 3)?;
+    let name = &call.name;
+    let horizon = match call.args.get(1) {
+        Some(Expr::Integer(n)) if *n <= 0 => {
+            return invalid(format!(
+                "second arg to {name} must be greater than 0, got {n}"
+            ));
+        }
+        Some(Expr::Integer(n)) => count_of(*n),
+        _ => return invalid(format!("expected integer argument as second arg in {name}")),
+    };
+    let season = match call.args.get(2) {
+        Some(Expr::Integer(n)) if *n < 0 => {
+            return invalid(format!("third arg to {name} cannot be negative, got {n}"));
+        }
+        Some(Expr::Integer(n)) => count_of(*n),
+        _ => return invalid(format!("expected integer argument as third arg in {name}")),
+    };
+    if horizon > FORECAST_MAX || season > SEASON_MAX {
+        return invalid(format!(
+            "{name} forecasts at most {FORECAST_MAX} points with a season of at most {SEASON_MAX}"
+        ));
+    }
+    Ok(Function::HoltWinters {
+        horizon,
+        season,
+        with_fit: name == "holt_winters_with_fit",
+    })
+}
+
+/// Bounds of holt_winters(): its work grows with the square of the season.
+const FORECAST_MAX: usize = 100_000;
+const SEASON_MAX: usize = 1000;
+
+fn indicator(call: &Call, kind: IndicatorKind) -> Result<Function> {
+    let name = &call.name;
+    let kaufmans = matches!(
+        kind,
+        IndicatorKind::EfficiencyRatio | IndicatorKind::Adaptive
+    );
+    let (most, got) = (if kaufmans { 3 } else { 4 }, call.args.len());
+    if !(2..=most).contains(&got) {
+        return invalid(format!(
+            "invalid number of arguments for {name}, expected at least 2 but no more than {most}, got {got}"
+        ));
+    }
+    let period = match call.args.get(1) {
+        Some(Expr::Integer(n)) if *n < 1 => {
+            return invalid(format!("{name} period must be greater than or equal to 1"));
+        }
+        Some(Expr::Integer(n)) => count_of(*n),
+        _ => return invalid(format!("{name} period must be an integer")),
+    };
+    let least = i64::from(kind == IndicatorKind::TripleExponentialDerivative);
+    let hold = match call.args.get(2) {
+        None | Some(Expr::Integer(-1)) => None,
+        Some(Expr::Integer(n)) if *n < least => {
+            return invalid(format!(
+                "{name} hold period must be greater than or equal to {least}"
+            ));
+        }
+        Some(Expr::Integer(n)) => Some(count_of(*n)),
+        Some(_) => return invalid(format!("{name} hold period must be an integer")),
+    };
+    Ok(Function::Indicator(Indicator {
+        kind,
+        period,
+        hold,
+        warmup: warmup(call, kind)?,
+    }))
+}
+
+fn warmup(call: &Call, kind: IndicatorKind) -> Result<Warmup> {
+    let name = &call.name;
+    let chande = kind == IndicatorKind::ChandeMomentum;
+    match call.args.get(3) {
+        None if chande => Ok(Warmup::None),
+        None => Ok(Warmup::Exponential),
+        Some(Expr::String(text)) => match text.as_str() {
+            "none" if chande => Ok(Warmup::None),
+            "exponential" => Ok(Warmup::Exponential),
+            "simple" => Ok(Warmup::Simple),
+            _ if chande => invalid(format!(
+                "{name} warmup type must be one of: 'none' 'exponential' 'simple'"
+            )),
+            _ => invalid(format!(
+                "{name} warmup type must be one of: 'exponential' 'simple'"
+            )),
+        },
+        Some(_) => invalid(format!("{name} warmup type must be a string")),
     }
 }
 

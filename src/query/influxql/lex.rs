@@ -160,7 +160,9 @@ pub fn keyword(text: &str) -> Option<&'static str> {
 pub struct Cursor {
     at: usize,
     position: Position,
-    /// A word or blanks ran into the end: InfluxDB then counts the end one further.
+    /// Where the character before is.
+    previous: Position,
+    /// A word or a look for a regular expression ran into the end: InfluxDB then counts the end one further.
     past_end: bool,
 }
 
@@ -177,9 +179,14 @@ impl<'a> Lexer<'a> {
             cursor: Cursor {
                 at: 0,
                 position,
+                previous: position,
                 past_end: false,
             },
         }
+    }
+
+    pub const fn position(&self) -> Position {
+        self.cursor.position
     }
 
     fn peek(&self) -> Option<char> {
@@ -192,6 +199,7 @@ impl<'a> Lexer<'a> {
 
     fn advance(&mut self) -> Option<char> {
         let mut c = self.peek()?;
+        self.cursor.previous = self.cursor.position;
         self.cursor.at += c.len_utf8();
         if c == '\r' {
             if self.peek() == Some('\n') {
@@ -217,8 +225,8 @@ impl<'a> Lexer<'a> {
         out
     }
 
-    /// Notes that a word or blanks ran into the end of the text.
-    fn mark_end(&mut self) {
+    /// Notes that something ran into the end of the text.
+    pub fn mark_end(&mut self) {
         if self.peek().is_none() && !self.cursor.past_end {
             self.cursor.past_end = true;
             self.cursor.position.column += 1;
@@ -249,7 +257,6 @@ impl<'a> Lexer<'a> {
                 }
                 _ => {
                     self.advance_while(is_blank);
-                    self.mark_end();
                 }
             }
         }
@@ -273,14 +280,18 @@ impl<'a> Lexer<'a> {
         if !self.skip_blanks() {
             return (Token::Keyword("ILLEGAL"), start);
         }
-        let start = self.cursor.position;
-        (self.scan(), start)
+        self.token_here()
     }
 
     /// The next token without skipping blanks.
     pub fn token_here(&mut self) -> (Token, Position) {
-        let start = self.cursor.position;
-        (self.scan(), start)
+        let (start, before) = (self.cursor.position, self.cursor.previous);
+        match self.scan() {
+            // InfluxDB says where the character before a text is.
+            token @ (Token::String(_) | Token::BadString(_)) => (token, before),
+            token @ Token::BadEscape(_) => (token, self.cursor.previous),
+            token => (token, start),
+        }
     }
 
     fn scan(&mut self) -> Token {
@@ -395,13 +406,17 @@ impl<'a> Lexer<'a> {
     pub fn regex(&mut self) -> Option<(Token, Position)> {
         let back = self.cursor;
         let readable = self.skip_blanks();
+        if self.peek().is_none() {
+            self.mark_end();
+            return None;
+        }
         if !readable || self.peek() != Some('/') {
             self.cursor = back;
             return None;
         }
-        let start = self.cursor.position;
+        let before = self.cursor.previous;
         self.advance();
-        Some((self.regex_rest(), start))
+        Some((self.regex_rest(), before))
     }
 
     fn regex_rest(&mut self) -> Token {

@@ -16,6 +16,7 @@ mod display;
 mod error;
 mod eval;
 mod exec;
+mod explain;
 mod fold;
 mod functions;
 mod into;
@@ -138,12 +139,7 @@ pub fn execute(
         None => Params::default(),
     };
     let statements =
-        parse_query(&request.text, &params).map_err(|error| invalid(error.to_string()))?;
-    if statements.is_empty() {
-        return Err(QueryError::Invalid(
-            "missing required parameter \"q\"".to_owned(),
-        ));
-    }
+        parse_query(request.text.trim(), &params).map_err(|error| invalid(error.to_string()))?;
     ctx.source.wait_visible(ctx.remaining())?;
     let chunk = match (request.chunked, request.chunk_size) {
         (false, _) => None,
@@ -213,6 +209,9 @@ impl Session<'_> {
                 Some(target) => self.select_into(select, target, defaults, out),
                 None => self.select(select, defaults, out),
             },
+            Statement::Explain {
+                select, analyze, ..
+            } => self.explain(select, *analyze, defaults, out),
             Statement::ShowDatabases => shower.databases(),
             Statement::ShowRetentionPolicies { database } => shower.policies(database.as_deref()),
             Statement::ShowMeasurements(show) => shower.measurements(show),

@@ -135,7 +135,11 @@ pub enum Argument {
 impl CallPlan {
     /// Whether the first row of the range is made with the one before it.
     pub fn looks_back(&self) -> bool {
-        self.function.is_transform() && self.function != Function::CumulativeSum
+        self.function.is_transform()
+            && !matches!(
+                self.function,
+                Function::CumulativeSum | Function::HoltWinters { .. }
+            )
     }
 
     pub fn input_type(&self) -> DataType {

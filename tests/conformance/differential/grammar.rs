@@ -120,7 +120,8 @@ impl Grammar {
         match self.random.below(100) {
             0..=29 => self.raw(source),
             30..=69 => self.aggregates(source),
-            70..=84 => self.transforms(source),
+            70..=82 => self.transforms(source),
+            83..=84 => self.forecast(source),
             _ => self.selectors(source),
         }
     }
@@ -321,6 +322,19 @@ impl Grammar {
             interval,
             selects,
             columns: vec![column],
+        }
+    }
+
+    fn forecast(&mut self, source: &Source) -> Shape {
+        let number = one(&mut self.random, &source.numbers);
+        let name = self.random.pick(&["holt_winters", "holt_winters_with_fit"]);
+        let inner = self.random.pick(&["mean", "first", "max", "sum"]);
+        let (horizon, season) = (self.random.between(1, 5), self.random.between(0, 4));
+        let seconds = [20, 30, 60][self.random.below(3)];
+        Shape {
+            interval: Some(seconds),
+            selects: format!("{name}({inner}({number}), {horizon}, {season})"),
+            columns: vec![name.to_owned()],
         }
     }
 

@@ -30,11 +30,11 @@ const KNOWN: [(&str, &str); 11] = [
         "percentile() and mode() of equal or equally frequent values: InfluxDB's sort is unstable, any may be taken",
     ),
     (
-        r"FROM \(.*(GROUP BY .*|FROM cpu, mem|FROM /.*)(LIMIT|fill\((previous|linear|[0-9.]+)\)).*\)",
+        r"FROM \(.*(GROUP BY .*|FROM cpu, mem|FROM /.*)(LIMIT|fill\((previous|linear|[0-9.]+)\)).*\)|LIMIT \d.*\).*GROUP BY",
         "LIMIT and fill() in a subquery: InfluxDB starts anew whenever the series alternate",
     ),
     (
-        r"WHERE time <=? [^>]*GROUP BY.* ?time\(",
+        r"WHERE time <=? .*GROUP BY.* ?time\(",
         "windows without a lower bound of time: InfluxDB fills from the year 1677, or overflows",
     ),
     (
@@ -64,4 +64,21 @@ pub fn explanation(query: &str, theirs: &Value) -> Option<&'static str> {
         .iter()
         .find(|(pattern, _)| Regex::new(pattern).unwrap().is_match(query));
     found.map(|(_, why)| *why)
+}
+
+/// Why two refusals of a statement may differ, if they may.
+pub fn refusal(query: &str, theirs: Option<&str>, ours: Option<&str>) -> Option<&'static str> {
+    if query.starts_with("SHOW TAG KEYS") && theirs.is_some_and(|text| text.contains("found WITH"))
+    {
+        return Some("SHOW TAG KEYS WITH KEY came with InfluxDB 1.8");
+    }
+    if query.starts_with("SHOW MEASUREMENTS ON")
+        && ours.is_some_and(|text| text.contains("identifier or *"))
+    {
+        return Some("SHOW MEASUREMENTS ON * came with InfluxDB 1.8");
+    }
+    if query.matches('"').count() % 2 == 1 {
+        return Some("what of a name without end is told first");
+    }
+    None
 }

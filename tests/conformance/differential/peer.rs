@@ -74,7 +74,8 @@ impl Peer {
             encoded(text)
         );
         let answer = Request::new(&self.address, "POST", &path).try_send().ok()?;
-        Some(answer.json()).filter(|answer| !answer.to_string().contains("timeout"))
+        let answer: Value = serde_json::from_slice(&answer.body).ok()?;
+        Some(answer).filter(|answer| !answer.to_string().contains("timeout"))
     }
 
     pub fn write(&self, database: &str, lines: &str) {

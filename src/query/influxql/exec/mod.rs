@@ -6,9 +6,12 @@ mod column;
 mod ends;
 mod fill;
 mod filter;
+mod forecast;
 mod group;
+mod indicators;
 mod member;
 mod merge;
+mod minimise;
 mod parallel;
 mod points;
 mod ranking;
@@ -81,6 +84,15 @@ pub fn run(ctx: &QueryContext, plan: &Plan, sink: &mut dyn RowSink) -> Result<()
         ctx.give_memory(rows.values.len() * size_of::<Value>());
         Ok(())
     })
+}
+
+/// How many stored series a plan reads itself, not through subqueries.
+pub fn stored_series(ctx: &QueryContext, plan: &Plan) -> Result<usize> {
+    let mut own = plan.clone();
+    own.sources
+        .retain(|source| matches!(source, super::plan::PlanSource::Stored(_)));
+    let groups = group::groups(ctx, &own)?;
+    Ok(groups.iter().map(|group| group.members.len()).sum())
 }
 
 /// Below this many groups threads cost more than they gain.

@@ -4,6 +4,8 @@ use super::super::ast::BinaryOp;
 use super::super::eval::binary;
 use super::super::functions::Function;
 use super::super::value::Value;
+use super::forecast::{Wanted, forecast};
+use super::indicators::indicate;
 use super::points::Point;
 use std::collections::VecDeque;
 
@@ -46,6 +48,23 @@ pub fn transform(function: &Function, points: &[Point], units: Units) -> Vec<Poi
                     Point::computed(b.time, Value::Integer(elapsed))
                 })
                 .collect()
+        }
+        Function::Indicator(indicator) => indicate(indicator, points),
+        Function::HoltWinters {
+            horizon,
+            season,
+            with_fit,
+        } => {
+            let wanted = Wanted {
+                horizon: *horizon,
+                season: *season,
+                with_fit: *with_fit,
+                interval: units.derivative,
+            };
+            let points: Vec<(i64, f64)> = points
+                .filter_map(|point| Some((point.time, point.value.as_f64()?)))
+                .collect();
+            forecast(wanted, &points)
         }
         _ => Vec::new(),
     }

@@ -46,7 +46,7 @@ impl Parser<'_> {
                 let name = self.ident()?;
                 self.expect("ON")?;
                 let database = self.ident()?;
-                let options = self.policy_options(&["DURATION", "REPLICATION"])?;
+                let options = self.new_policy_options()?;
                 Ok(Statement::CreatePolicy {
                     name,
                     database,
@@ -67,7 +67,7 @@ impl Parser<'_> {
         };
         self.expect("ON")?;
         let database = self.ident()?;
-        let options = self.policy_options(&[])?;
+        let options = self.policy_options()?;
         Ok(Statement::AlterPolicy {
             name,
             database,
@@ -82,15 +82,32 @@ impl Parser<'_> {
             let words = ["DURATION", "NAME", "REPLICATION", "SHARD", "FUTURE", "PAST"];
             let (token, position) = self.peek();
             if !matches!(token, Token::Keyword(word) if words.contains(&word)) {
-                return Err(unexpected(&token, &words, position));
+                let named = words.get(..4).unwrap_or(&words);
+                return Err(unexpected(&token, named, position));
             }
             while self.policy_option(&mut policy, &words)? {}
         }
         Ok(Statement::CreateDatabase { name, policy })
     }
 
-    /// Options in any order, at least one; the `required` ones must come first and in order.
-    fn policy_options(&mut self, required: &[&'static str]) -> Result<PolicyOptions> {
+    /// DURATION and REPLICATION, then the other options in this order.
+    fn new_policy_options(&mut self) -> Result<PolicyOptions> {
+        let mut options = PolicyOptions::default();
+        for word in ["DURATION", "REPLICATION"] {
+            let (token, position) = self.peek();
+            if token != Token::Keyword(word) {
+                return Err(unexpected(&token, &[word], position));
+            }
+            self.policy_option(&mut options, &[word])?;
+        }
+        for word in ["SHARD", "FUTURE", "PAST", "DEFAULT"] {
+            self.policy_option(&mut options, &[word])?;
+        }
+        Ok(options)
+    }
+
+    /// Options in any order, at least one.
+    fn policy_options(&mut self) -> Result<PolicyOptions> {
         const WORDS: [&str; 6] = [
             "DURATION",
             "REPLICATION",
@@ -99,24 +116,16 @@ impl Parser<'_> {
             "FUTURE",
             "PAST",
         ];
+        /// What InfluxDB 1.8 names.
+        const NAMED: usize = 4;
         let mut options = PolicyOptions::default();
-        for word in required {
-            let (token, position) = self.peek();
-            if token != Token::Keyword(word) {
-                return Err(unexpected(&token, &[word], position));
-            }
-            self.policy_option(&mut options, &WORDS)?;
-        }
         let (token, position) = self.peek();
-        let mut any = !required.is_empty();
-        while self.policy_option(&mut options, &WORDS)? {
-            any = true;
+        if !self.policy_option(&mut options, &WORDS)? {
+            let named = WORDS.get(..NAMED).unwrap_or(&WORDS);
+            return Err(unexpected(&token, named, position));
         }
-        if any {
-            Ok(options)
-        } else {
-            Err(unexpected(&token, &WORDS, position))
-        }
+        while self.policy_option(&mut options, &WORDS)? {}
+        Ok(options)
     }
 
     /// Takes one of the options `words`; `false` if none comes next.
@@ -369,7 +378,7 @@ impl Parser<'_> {
         self.expect("QUERY")?;
         let id = self.unsigned()?;
         let host = if self.take("ON") {
-            Some(self.string()?)
+            Some(self.ident()?)
         } else {
             None
         };

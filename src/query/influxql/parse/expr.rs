@@ -115,13 +115,6 @@ impl Parser<'_> {
             Token::Symbol("+") => self.signed(1),
             Token::Symbol("-") => self.signed(-1),
             Token::Regex(text) => compile_regex(text, position).map(Expr::Regex),
-            // An expression can't start with a division, so this is a regular expression.
-            Token::Symbol("/") => {
-                self.back_to(back);
-                self.regex()?
-                    .map(Expr::Regex)
-                    .ok_or_else(|| ParseError::at("bad regex: ", position))
-            }
             Token::BoundParameter(name) if name.is_empty() => {
                 Err(ParseError::plain("empty bound parameter"))
             }
@@ -262,6 +255,10 @@ impl Parser<'_> {
             let (token, _) = self.lexer.token_here();
             self.back_to(back);
             match token {
+                Token::Eof => {
+                    self.lexer.mark_end();
+                    out.push(self.ident()?);
+                }
                 Token::Symbol("/" | ":" | "::") => break,
                 Token::Symbol(".") => out.push(String::new()),
                 _ => out.push(self.ident()?),

@@ -127,7 +127,16 @@ impl Parser<'_> {
 
     pub(super) fn measurement(&mut self) -> Result<Measurement> {
         let parts = self.segments()?;
+        let (apart, back) = (self.lexer.at_blank(), self.lexer.cursor);
         let regex = if parts.len() < 3 { self.regex()? } else { None };
+        if apart && regex.is_some() {
+            self.back_to(back);
+            return Err(ParseError::Unexpected {
+                found: " ".to_owned(),
+                expected: vec!["regex".to_owned()],
+                position: self.lexer.position(),
+            });
+        }
         Ok(measurement_of(parts, regex.map(MeasurementName::Regex)))
     }
 

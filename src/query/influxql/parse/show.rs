@@ -156,13 +156,8 @@ impl Parser<'_> {
 
     /// `Some(exact)` if `[EXACT] CARDINALITY` comes next.
     fn cardinality_follows(&mut self) -> Option<bool> {
-        let back = self.lexer.cursor;
         let exact = self.take("EXACT");
-        if self.take("CARDINALITY") {
-            return Some(exact);
-        }
-        self.back_to(back);
-        None
+        self.take("CARDINALITY").then_some(exact)
     }
 
     fn cardinality(&mut self, of: Cardinality, exact: bool, keys: Keys) -> Result<Statement> {
