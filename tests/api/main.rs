@@ -14,6 +14,7 @@ mod buckets;
 mod config;
 mod delete;
 mod gzip;
+mod influxql;
 mod lifecycle;
 mod orgs_users;
 mod overload;

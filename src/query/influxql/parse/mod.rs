@@ -253,4 +253,6 @@ fn unexpected(token: &Token, expected: &[&str], position: Position) -> ParseErro
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
