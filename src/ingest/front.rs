@@ -336,7 +336,9 @@ impl Ingest {
                     .recv_timeout(every)
                     .is_err_and(|error| error.is_timeout())
                 {
-                    if let Err(error) = store.sync() {
+                    if let Err(error) = store.sync()
+                        && store.sync_failure().is_some()
+                    {
                         log::error!("{error}; nothing is acknowledged any more until a restart");
                         break;
                     }

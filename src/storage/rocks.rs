@@ -47,6 +47,8 @@ pub struct Store {
     sync: SyncMode,
     /// Something was written since the last sync.
     unsynced: AtomicBool,
+    /// The last write found no space.
+    lacks_space: AtomicBool,
     /// Why nothing is acknowledged any more: a failed sync is final.
     sync_failure: Mutex<Option<String>>,
     path: PathBuf,
@@ -122,6 +124,7 @@ impl Store {
             db,
             sync: options.sync,
             unsynced: AtomicBool::new(false),
+            lacks_space: AtomicBool::new(false),
             sync_failure: Mutex::new(None),
             path: options.path.clone(),
         };
@@ -177,11 +180,14 @@ impl Store {
             .write_opt(group.batch, &write_options)
             .map_err(|error| {
                 let error = io("write", &error);
-                if sync && !error.is_lack_of_space() {
+                if error.is_lack_of_space() {
+                    self.lacks_space.store(true, Ordering::Release);
+                } else if sync {
                     *self.sync_failure.lock() = Some(error.to_string());
                 }
                 error
             })?;
+        self.lacks_space.store(false, Ordering::Release);
         if !sync {
             self.unsynced.store(true, Ordering::Release);
         }
@@ -195,8 +201,15 @@ impl Store {
             return Ok(());
         }
         self.db.flush_wal(true).map_err(|error| {
-            *self.sync_failure.lock() = Some(error.to_string());
-            io("sync of the write-ahead log", &error)
+            let failure = io("sync of the write-ahead log", &error);
+            // RocksDB does not sync a log that it could not append to. It begins a new one when there is
+            // space, after it has flushed what the old one has.
+            if failure.is_lack_of_space() || self.lacks_space.load(Ordering::Acquire) {
+                self.unsynced.store(true, Ordering::Release);
+            } else {
+                *self.sync_failure.lock() = Some(error.to_string());
+            }
+            failure
         })
     }
 
