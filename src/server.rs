@@ -187,6 +187,7 @@ fn ingest_options(config: &Config) -> IngestOptions {
             SchemaScope::Series => Scope::Series,
             SchemaScope::Measurement => Scope::Measurement,
         },
+        min_free_bytes: config.storage.min_free_bytes as u64,
         max_series_per_bucket: u32::try_from(limit).unwrap_or(u32::MAX),
     }
 }

@@ -54,6 +54,8 @@ pub struct StorageConfig {
     /// Points in memory, over all buckets, before they are sealed into blocks.
     pub head_max_bytes: usize,
     pub block_cache_bytes: usize,
+    /// Free space below which writes are refused.
+    pub min_free_bytes: usize,
     /// RocksDB's memtables together.
     pub write_buffer_bytes: usize,
 }

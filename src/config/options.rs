@@ -207,6 +207,18 @@ pub static OPTIONS: &[OptionDefinition] = &[
     },
     OptionDefinition {
         section: "storage",
+        name: "min-free-bytes",
+        default: "64MiB",
+        help: "Free space of the file system below which writes are answered 503. What is acknowledged \
+               already needs some of it. 0 means no reserve.",
+        kind: Kind::Size {
+            min: 0,
+            max: 1024 * GIB,
+            set: |c, v| c.storage.min_free_bytes = v,
+        },
+    },
+    OptionDefinition {
+        section: "storage",
         name: "head-max-bytes",
         default: "0",
         help: "Points in memory before they are sealed into compressed blocks. 0 means a sixth of the memory.",

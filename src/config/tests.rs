@@ -169,7 +169,7 @@ fn bad_values_say_where_and_what_is_allowed() {
         ),
         (
             "[storage]\nhead-max-bytes = \"lots\"\n",
-            "influxd.toml:2: [storage] head-max-bytes = \"lots\": must be a size like 64MiB, 1MiB to \
+            "influxd.toml:2: [storage] head-max-bytes = \"lots\": must be a size like 64MiB, 0B to \
              64GiB",
         ),
         (

@@ -143,6 +143,14 @@ fn write_figures(state: &AppState, out: &mut String) {
         "1 when a sync failed and nothing is acknowledged until a restart.",
         u64::from(figures.sync_failed),
     );
+    if let Some(free) = figures.free_bytes {
+        one(
+            "influxd_storage_free_bytes",
+            "gauge",
+            "Free bytes on the file system of the data directory.",
+            free,
+        );
+    }
     one(
         "influxd_query_memory_bytes",
         "gauge",

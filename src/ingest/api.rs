@@ -62,6 +62,8 @@ pub struct WriteFigures {
     pub series_created: u64,
     /// RocksDB's own: `background-errors`, `is-write-stopped`, ... name and value.
     pub storage: Vec<(&'static str, u64)>,
+    /// On the data directory's file system, where it can be told.
+    pub free_bytes: Option<u64>,
     /// Nothing is acknowledged any more until a restart.
     pub sync_failed: bool,
 }

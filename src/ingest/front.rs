@@ -22,6 +22,7 @@ use crate::series::ids::SeriesIds;
 use crate::series::index::SeriesIndex;
 use crate::series::reader::{Progress, Reader};
 use crate::series::table::SeriesTable;
+use crate::storage::space::Space;
 use crate::storage::{StorageError, Store, SyncMode, families, keys};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hashbrown::HashMap;
@@ -54,6 +55,8 @@ pub struct IngestOptions {
     pub scope: SchemaScope,
     /// 0: no limit.
     pub max_series_per_bucket: u32,
+    /// With less free space writes are refused; 0: never.
+    pub min_free_bytes: u64,
 }
 
 enum State {
@@ -90,6 +93,7 @@ pub struct Ingest {
     pub(super) compactions: (Sender<Compaction>, Receiver<Compaction>),
     /// Dropped to stop the housekeeping threads.
     stop: Mutex<Option<Sender<()>>>,
+    space: Space,
     /// Writers of the run before this one, when it had another number of them.
     former_writers: Option<u16>,
 }
@@ -139,6 +143,7 @@ impl Ingest {
             receivers.push(receiver);
         }
         Ok(Arc::new(Self {
+            space: Space::new(store.path(), options.min_free_bytes),
             room: Room::new(options.queue_max_bytes),
             former_writers: former.filter(|former| *former != options.writers.max(1)),
             options,
@@ -540,6 +545,9 @@ impl PointWriter for Ingest {
         if let Some(reason) = self.not_ready() {
             return Err(WriteError::Unavailable(reason));
         }
+        if let Some(lack) = self.space.lack() {
+            return Err(WriteError::Unavailable(lack));
+        }
         let options = ParseOptions {
             precision,
             default_time_ns: now_ns,
@@ -620,6 +628,7 @@ impl PointWriter for Ingest {
             ]
             .map(|name| (name, self.store.property(name)))
             .into(),
+            free_bytes: self.space.free_bytes(),
             sync_failed: self.store.sync_failure().is_some(),
         }
     }

@@ -43,6 +43,7 @@ fn open(path: &Path, writers: u16) -> Arc<Ingest> {
         head_max_bytes: 16 << 10,
         scope: SchemaScope::Series,
         max_series_per_bucket: 0,
+        min_free_bytes: 0,
     };
     let ingest = Ingest::open(store, options).unwrap();
     ingest.set_bucket(bucket());

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod meta_store;
 pub mod postings;
 pub mod rocks;
+pub mod space;
 
 pub use error::StorageError;
 pub use rocks::{Store, StoreOptions, SyncMode, WriteGroup};

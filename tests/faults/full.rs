@@ -10,7 +10,7 @@ use std::sync::Arc;
 fn a_full_file_system_refuses_writes_and_goes_on_when_space_returns() {
     let directory = Arc::new(tempfile::tempdir().unwrap());
     let at = directory.path().join("db");
-    let Some(mount) = Mount::tmpfs(&at, 96 << 20) else {
+    let Some(mount) = Mount::tmpfs(&at, 192 << 20) else {
         return;
     };
     let ballast = mount.at.join("ballast");
@@ -18,10 +18,12 @@ fn a_full_file_system_refuses_writes_and_goes_on_when_space_returns() {
     let mut server = Server::builder()
         .in_directory(Arc::clone(&directory))
         .flag("storage-head-max-bytes", "2MiB")
+        .flag("storage-min-free-bytes", "20MiB")
         .start();
     let mut ledger = Ledger::new(0);
+    assert!(ledger.write_noisy_batch(&server, 2000), "there is space yet");
     let mut refused = 0;
-    for _ in 0..2000 {
+    for _ in 0..4000 {
         if !ledger.write_noisy_batch(&server, 2000) {
             refused += 1;
             if refused > 3 {
