@@ -26,4 +26,5 @@ pub mod query;
 pub mod series;
 pub mod server;
 pub mod storage;
+pub mod sync;
 pub mod tls;

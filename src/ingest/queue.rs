@@ -1,8 +1,8 @@
 //! Room in the write queue: bounded by bytes and by batches, so that overload is an answer, not a crash.
 
 use super::api::WriteError;
+use crate::sync::{AtomicUsize, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Batches that may wait; also the capacity of each writer's channel, so a reserved batch always fits.
 pub const BATCHES_MAX: usize = 8192;
