@@ -197,6 +197,7 @@ fn http_limits(config: &Config) -> HttpLimits {
         max_body_bytes: config.http.max_body_bytes,
         read_timeout: config.http.read_timeout,
         query_timeout: config.query.timeout,
+        influxql_max_rows: config.query.influxql_max_rows,
         query_max_memory_bytes: config.query.max_memory_bytes,
         query_pool_bytes: config.query.pool_bytes,
         query_max_concurrent: config.query.max_concurrent,

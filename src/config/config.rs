@@ -132,6 +132,8 @@ pub struct QueryConfig {
     /// Of all queries that run.
     pub pool_bytes: usize,
     pub timeout: Duration,
+    /// 0: no limit.
+    pub influxql_max_rows: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

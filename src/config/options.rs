@@ -364,6 +364,18 @@ pub static OPTIONS: &[OptionDefinition] = &[
     },
     OptionDefinition {
         section: "query",
+        name: "influxql-max-rows",
+        default: "0",
+        help: "Rows of an InfluxQL answer that is not chunked. What is left out is told by \"partial\". 0 \
+               means all.",
+        kind: Kind::Count {
+            min: 0,
+            max: u64::MAX,
+            set: |c, v| c.query.influxql_max_rows = saturating_usize(v),
+        },
+    },
+    OptionDefinition {
+        section: "query",
         name: "timeout",
         default: "60s",
         help: "Longest run of one query.",

@@ -3,7 +3,7 @@
 //! Not chunked, everything is one object. Chunked, each object holds at most so many rows of one series;
 //! `partial` on a series says that it goes on, on a result that the statement goes on.
 
-use crate::query::context::QueryError;
+use crate::query::context::{QueryContext, QueryError};
 use crate::query::influxql::{AnswerWriter, EpochUnit, SeriesHead, Value};
 use chrono::{DateTime, SecondsFormat, TimeZone};
 use std::io::Write;
@@ -18,7 +18,9 @@ pub struct JsonWriter<'a> {
     zone: Option<chrono_tz::Tz>,
     /// Rows a chunk.
     chunk: Option<usize>,
-    pretty: bool,
+    /// Of a prettified answer, which is held as a whole.
+    account: Option<&'a QueryContext>,
+    accounted: usize,
     statement: usize,
     head: Option<SeriesHead>,
     /// The head of the current series is not written yet.
@@ -28,22 +30,34 @@ pub struct JsonWriter<'a> {
     /// Series in the current result.
     series: usize,
     results: usize,
+    /// Rows of the current series are left out.
+    partial: bool,
 }
 
 impl<'a> JsonWriter<'a> {
-    pub fn new(
+    /// Indented; the memory that this needs is booked with the query.
+    pub fn pretty(
         out: &'a mut dyn Write,
         epoch: Option<EpochUnit>,
         chunk: Option<usize>,
-        pretty: bool,
+        ctx: &'a QueryContext,
     ) -> Self {
+        Self {
+            account: Some(ctx),
+            ..Self::new(out, epoch, chunk)
+        }
+    }
+
+    pub fn new(out: &'a mut dyn Write, epoch: Option<EpochUnit>, chunk: Option<usize>) -> Self {
         Self {
             out,
             buffer: Vec::with_capacity(BUFFER_BYTES),
             epoch,
             zone: None,
             chunk,
-            pretty,
+            account: None,
+            accounted: 0,
+            partial: false,
             statement: 0,
             head: None,
             head_pending: false,
@@ -93,8 +107,9 @@ impl<'a> JsonWriter<'a> {
 
     fn end_line(&mut self) -> Result<(), QueryError> {
         self.buffer.extend_from_slice(b"]}\n");
-        if self.pretty {
+        if let Some(ctx) = self.account {
             self.buffer = indent(&self.buffer);
+            ctx.give_memory(std::mem::take(&mut self.accounted));
         }
         self.flush()
     }
@@ -236,11 +251,17 @@ impl AnswerWriter for JsonWriter<'_> {
         }
         self.buffer.push(b']');
         self.rows += 1;
-        // A prettified object is indented as a whole.
-        if self.buffer.len() > BUFFER_BYTES && !self.pretty {
-            self.flush()?;
+        match self.account {
+            None if self.buffer.len() > BUFFER_BYTES => self.flush(),
+            // A prettified object is indented as a whole.
+            Some(ctx) if self.buffer.len() > self.accounted + BUFFER_BYTES => {
+                let more = self.buffer.len() - self.accounted;
+                ctx.take_memory(more)?;
+                self.accounted += more;
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn end_statement(&mut self, error: Option<&str>) -> Result<(), QueryError> {
@@ -248,10 +269,15 @@ impl AnswerWriter for JsonWriter<'_> {
             if self.head_pending {
                 self.open_series();
             }
-            self.close_series(false);
+            let partial = std::mem::take(&mut self.partial);
+            self.close_series(partial);
             self.head = None;
         }
         self.close_result(false, error)
+    }
+
+    fn mark_partial(&mut self) {
+        self.partial = true;
     }
 
     fn finish(&mut self) -> Result<(), QueryError> {
@@ -448,7 +474,7 @@ mod tests {
 
     fn written(chunk: Option<usize>) -> String {
         let mut out = Vec::new();
-        let mut writer = JsonWriter::new(&mut out, Some(EpochUnit::Seconds), chunk, false);
+        let mut writer = JsonWriter::new(&mut out, Some(EpochUnit::Seconds), chunk);
         writer.begin_statement(0, None).unwrap();
         for name in ["a", "b"] {
             writer.series(head(name)).unwrap();
@@ -482,7 +508,7 @@ mod tests {
     #[test]
     fn series_without_rows_show_their_columns() {
         let mut out = Vec::new();
-        let mut writer = JsonWriter::new(&mut out, None, None, false);
+        let mut writer = JsonWriter::new(&mut out, None, None);
         writer.begin_statement(0, None).unwrap();
         for name in ["a", "b"] {
             writer.series(head(name)).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Lengths come before contents, so a statement's series are collected before they go out.
 
-use crate::query::context::QueryError;
+use crate::query::context::{QueryContext, QueryError};
 use crate::query::influxql::{AnswerWriter, EpochUnit, SeriesHead, Value};
 use std::io::Write;
 
@@ -15,16 +15,31 @@ pub struct MsgPackWriter<'a> {
     statement: usize,
     results: Vec<Vec<u8>>,
     series: Vec<Series>,
+    account: Option<&'a QueryContext>,
+    /// Bytes of rows that are not booked with the query yet.
+    unbooked: usize,
 }
+
+/// Rows are booked in steps of so many bytes.
+const BOOKED_BYTES: usize = 64 << 10;
 
 /// One series: everything before its rows, and the rows.
 struct Series {
     head: SeriesHead,
     rows: Vec<u8>,
     count: usize,
+    partial: bool,
 }
 
 impl<'a> MsgPackWriter<'a> {
+    /// With the memory of the rows booked with the query.
+    pub fn booked(out: &'a mut dyn Write, epoch: Option<EpochUnit>, ctx: &'a QueryContext) -> Self {
+        Self {
+            account: Some(ctx),
+            ..Self::new(out, epoch)
+        }
+    }
+
     pub fn new(out: &'a mut dyn Write, epoch: Option<EpochUnit>) -> Self {
         Self {
             out,
@@ -32,6 +47,8 @@ impl<'a> MsgPackWriter<'a> {
             statement: 0,
             results: Vec::new(),
             series: Vec::new(),
+            account: None,
+            unbooked: 0,
         }
     }
 }
@@ -52,6 +69,7 @@ impl AnswerWriter for MsgPackWriter<'_> {
             head,
             rows: Vec::new(),
             count: 0,
+            partial: false,
         });
         Ok(())
     }
@@ -61,9 +79,14 @@ impl AnswerWriter for MsgPackWriter<'_> {
             return Ok(());
         };
         series.count += 1;
+        let before = series.rows.len();
         push_array(values.len(), &mut series.rows);
         for value in values {
             push_value(value, self.epoch, &mut series.rows);
+        }
+        self.unbooked += series.rows.len() - before;
+        if let (Some(ctx), true) = (self.account, self.unbooked > BOOKED_BYTES) {
+            ctx.take_memory(std::mem::take(&mut self.unbooked))?;
         }
         Ok(())
     }
@@ -89,6 +112,12 @@ impl AnswerWriter for MsgPackWriter<'_> {
         Ok(())
     }
 
+    fn mark_partial(&mut self) {
+        if let Some(series) = self.series.last_mut() {
+            series.partial = true;
+        }
+    }
+
     fn finish(&mut self) -> Result<(), QueryError> {
         let mut head = Vec::new();
         push_map(1, &mut head);
@@ -104,7 +133,10 @@ impl AnswerWriter for MsgPackWriter<'_> {
 
 fn push_series(series: &Series, out: &mut Vec<u8>) {
     let head = &series.head;
-    let parts = 2 + usize::from(!head.name.is_empty()) + usize::from(!head.tags.is_empty());
+    let parts = 2
+        + usize::from(!head.name.is_empty())
+        + usize::from(!head.tags.is_empty())
+        + usize::from(series.partial);
     push_map(parts, out);
     if !head.name.is_empty() {
         push_text("name", out);
@@ -126,6 +158,10 @@ fn push_series(series: &Series, out: &mut Vec<u8>) {
     push_text("values", out);
     push_array(series.count, out);
     out.extend_from_slice(&series.rows);
+    if series.partial {
+        push_text("partial", out);
+        out.push(0xc3);
+    }
 }
 
 fn push_value(value: &Value, epoch: Option<EpochUnit>, out: &mut Vec<u8>) {

@@ -47,6 +47,8 @@ pub struct HttpLimits {
     /// Longest wait for the next piece of a body.
     pub read_timeout: Duration,
     pub query_timeout: Duration,
+    /// Rows of an InfluxQL answer that is not chunked; 0: all.
+    pub influxql_max_rows: usize,
     /// Of one query, and of all that run.
     pub query_max_memory_bytes: usize,
     pub query_pool_bytes: usize,

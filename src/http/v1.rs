@@ -103,6 +103,7 @@ async fn query_inner(
             .map_err(|error| {
                 ApiError::invalid(format!("error parsing query parameters: {error}"))
             })?,
+        max_rows: state.limits.influxql_max_rows,
         chunked: params.is_true("chunked"),
         chunk_size: params
             .get("chunk_size")

@@ -125,6 +125,34 @@ fn chunks_come_line_by_line_and_say_that_more_follows() {
 }
 
 #[test]
+fn a_row_limit_leaves_out_the_rest_and_says_so() {
+    let server = Server::builder()
+        .flag("query-influxql-max-rows", "3")
+        .start();
+    server
+        .write("m,t=a f=1 1\nm,t=a f=2 2\nm,t=b f=3 3\nm,t=b f=4 4")
+        .expect(204);
+    let results = server.influxql("SELECT f FROM m GROUP BY t; SELECT f FROM m");
+    let expected = json!([{"statement_id": 0, "series": [
+        {"name": "m", "tags": {"t": "a"}, "columns": ["time", "f"], "values": [[1, 1], [2, 2]]},
+        {"name": "m", "tags": {"t": "b"}, "columns": ["time", "f"], "values": [[3, 3]], "partial": true}
+    ]}]);
+    assert_eq!(results, expected);
+    let chunked = ask(
+        &server,
+        "db=bucket&epoch=ns&chunked=true",
+        "SELECT f FROM m",
+    );
+    assert_eq!(
+        rows(&chunked.expect(200).json()["results"])
+            .as_array()
+            .unwrap()
+            .len(),
+        4
+    );
+}
+
+#[test]
 fn large_answers_are_compressed_for_those_who_ask() {
     let server = Server::start();
     let lines: String = (0..2000).map(|n| format!("m f={n} {n}\n")).collect();

@@ -51,6 +51,8 @@ impl Compiler<'_> {
         if let Some(filter) = &filter {
             check_condition(filter)?;
         }
+        // Where a subquery has bounds itself, those of the outer query come later, and may be wider then.
+        let mut own_bounds = bounds;
         let own_interval = interval_of(&select.group_by, &constants)?;
         let descending = select.order == Some(Order::Descending);
         if let Some(outer) = outer {
@@ -59,6 +61,8 @@ impl Compiler<'_> {
                     "subqueries must be ordered in the same direction as the query itself",
                 ));
             }
+            own_bounds.min = own_bounds.min.or(outer.bounds.min);
+            own_bounds.max = own_bounds.max.or(outer.bounds.max);
             bounds = bounds.intersect(outer.bounds);
         }
         let interval = own_interval.or(outer.and_then(|outer| outer.interval));
@@ -81,8 +85,8 @@ impl Compiler<'_> {
         };
         let sources = self.sources(&select.sources, inner)?;
         let options = Options {
-            start: bounds.min.unwrap_or(TIME_MIN),
-            end: bounds.max.unwrap_or(match own_interval {
+            start: own_bounds.min.unwrap_or(TIME_MIN),
+            end: own_bounds.max.unwrap_or(match own_interval {
                 Some(_) => self.ctx.now_ns,
                 None => TIME_MAX,
             }),

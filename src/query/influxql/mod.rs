@@ -36,6 +36,7 @@ use crate::encode::influxql_json::JsonWriter;
 use crate::encode::influxql_msgpack::MsgPackWriter;
 use crate::query::context::{QueryContext, QueryError};
 pub use admin::{AdminResult, Administration, FigureValue, Figures};
+use answer::RowLimit;
 pub use answer::{AnswerWriter, SeriesHead};
 pub use ast::PolicyOptions;
 use ast::{Select, Statement};
@@ -62,6 +63,8 @@ pub struct InfluxqlRequest {
     pub chunked: bool,
     /// Rows a chunk; 0: 10 000.
     pub chunk_size: usize,
+    /// Rows of an answer that is not chunked; 0: all.
+    pub max_rows: usize,
     pub format: Format,
 }
 
@@ -146,12 +149,14 @@ pub fn execute(
         (true, 0) => Some(CHUNK_ROWS),
         (true, rows) => Some(rows),
     };
-    let mut writer: Box<dyn AnswerWriter + '_> = match request.format {
-        Format::Json => Box::new(JsonWriter::new(out, request.epoch, chunk, false)),
-        Format::PrettyJson => Box::new(JsonWriter::new(out, request.epoch, chunk, true)),
+    let writer: Box<dyn AnswerWriter + '_> = match request.format {
+        Format::Json => Box::new(JsonWriter::new(out, request.epoch, chunk)),
+        Format::PrettyJson => Box::new(JsonWriter::pretty(out, request.epoch, chunk, ctx)),
         Format::Csv => Box::new(CsvWriter::new(out, request.epoch)),
-        Format::MsgPack => Box::new(MsgPackWriter::new(out, request.epoch)),
+        Format::MsgPack => Box::new(MsgPackWriter::booked(out, request.epoch, ctx)),
     };
+    let max_rows = if request.chunked { 0 } else { request.max_rows };
+    let mut writer = RowLimit::new(writer, max_rows);
     let session = Session {
         ctx,
         admin,
@@ -169,8 +174,12 @@ pub fn execute(
             continue;
         }
         // Rows may be out already, so the status can't tell of a failure; the result does.
-        let error = match session.statement(statement, writer.as_mut()) {
+        let error = match session.statement(statement, &mut writer) {
             Ok(()) => None,
+            Err(StatementError::Query(QueryError::Cancelled)) if writer.reached => {
+                writer.end_statement(None)?;
+                break;
+            }
             Err(StatementError::Query(error @ QueryError::Output(_))) => return Err(error),
             Err(StatementError::Query(QueryError::Cancelled)) => {
                 Some("query interrupted".to_owned())

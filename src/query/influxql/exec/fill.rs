@@ -38,6 +38,8 @@ pub fn fill(
     let (first, last) = borders(options, interval, first_row.time, last_row.time);
     let mut out: Vec<Point> = Vec::new();
     let mut rows = rows.into_iter().peekable();
+    // The last row that was not made here.
+    let mut real: Option<Point> = None;
     let mut time = first;
     while out.len() < most {
         if out.len() % CHECK_ROWS == CHECK_ROWS - 1 {
@@ -46,9 +48,11 @@ pub fn fill(
         }
         match rows.next_if(|row| row.time == time) {
             Some(row) => {
+                real = Some(row.clone());
                 out.push(row);
                 // A window may have several rows.
                 while let Some(row) = rows.next_if(|row| row.time == time) {
+                    real = Some(row.clone());
                     out.push(row);
                 }
             }
@@ -56,7 +60,7 @@ pub fn fill(
                 let value = match fill {
                     Fill::Number(number) => number_as(number, result_type),
                     Fill::Previous => out.last().map_or(Value::Null, |row| row.value.clone()),
-                    Fill::Linear => linear(out.last(), rows.peek(), time),
+                    Fill::Linear => linear(real.as_ref(), rows.peek(), time, interval.every),
                     _ => Value::Null,
                 };
                 let computed = Point::computed(time, value);
@@ -115,21 +119,29 @@ fn borders(options: &Options, interval: &Interval, first_row: i64, last_row: i64
 }
 
 /// A value on the line between two rows; null without both.
-fn linear(before: Option<&Point>, after: Option<&Point>, time: i64) -> Value {
+fn linear(before: Option<&Point>, after: Option<&Point>, time: i64, every: i64) -> Value {
     let (Some(before), Some(after)) = (before, after) else {
         return Value::Null;
     };
+    // Counted in windows, so that the rounding of whole numbers is InfluxDB's.
+    let at = |time: i64| time / every.max(1);
     match (&before.value, &after.value) {
         (Value::Integer(a), Value::Integer(b)) => {
             #[expect(clippy::cast_precision_loss, reason = "as InfluxDB interpolates")]
-            let value = interpolate((before.time, *a as f64), (after.time, *b as f64), time);
+            let value = interpolate(
+                (at(before.time), *a as f64),
+                (at(after.time), *b as f64),
+                at(time),
+            );
             #[expect(clippy::cast_possible_truncation, reason = "as InfluxDB rounds it")]
             Value::Integer(value as i64)
         }
         (a, b) => match (a.as_f64(), b.as_f64()) {
-            (Some(a), Some(b)) => {
-                Value::Float(interpolate((before.time, a), (after.time, b), time))
-            }
+            (Some(a), Some(b)) => Value::Float(interpolate(
+                (at(before.time), a),
+                (at(after.time), b),
+                at(time),
+            )),
             _ => Value::Null,
         },
     }

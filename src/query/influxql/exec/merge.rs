@@ -13,9 +13,16 @@ pub type Place = (usize, usize);
 /// 0001-01-01 to 1970-01-01 in nanoseconds: shards are aligned to the former.
 const ZERO_TIME_NS: i128 = 62_135_596_800 * 1_000_000_000;
 
-/// The shard that a time falls in.
-pub fn shard_of(time: i64, shard_ns: i64) -> i128 {
-    (i128::from(time) + ZERO_TIME_NS).div_euclid(i128::from(shard_ns.max(1)))
+/// Start (inclusive) and end (inclusive) of the shard that a time falls in.
+pub fn shard_of(time: i64, shard_ns: i64) -> (i64, i64) {
+    let length = i128::from(shard_ns.max(1));
+    let into = (i128::from(time) + ZERO_TIME_NS).rem_euclid(length);
+    let start = i128::from(time) - into;
+    let narrow = |wide: i128, otherwise| i64::try_from(wide).unwrap_or(otherwise);
+    (
+        narrow(start, i64::MIN),
+        narrow(start + length - 1, i64::MAX),
+    )
 }
 
 /// Merges `lists` of rising times; descending, the newest comes first. `tie` orders points of one time as
@@ -46,14 +53,14 @@ pub fn merge(
             tie,
         };
         for member in 0..lists.len() {
-            if let Some(item) = take(lists, &mut next, member, descending, shard_ns, shard) {
+            if let Some(item) = take(lists, &mut next, member, descending, shard) {
                 heap.items.push(item);
             }
         }
         heap.init();
         while let Some((_, place)) = heap.pop() {
             out.push(place);
-            if let Some(item) = take(lists, &mut next, place.0, descending, shard_ns, shard) {
+            if let Some(item) = take(lists, &mut next, place.0, descending, shard) {
                 heap.push(item);
             }
         }
@@ -93,13 +100,19 @@ fn head(list: &[i64], next: usize, descending: bool) -> Option<(usize, i64)> {
 }
 
 /// The shard of the next point of all.
-fn next_shard(lists: &[&[i64]], next: &[usize], descending: bool, shard_ns: i64) -> Option<i128> {
+fn next_shard(
+    lists: &[&[i64]],
+    next: &[usize],
+    descending: bool,
+    shard_ns: i64,
+) -> Option<(i64, i64)> {
     let heads = lists
         .iter()
         .zip(next)
         .filter_map(|(list, next)| head(list, *next, descending))
-        .map(|(_, time)| shard_of(time, shard_ns));
-    if descending { heads.max() } else { heads.min() }
+        .map(|(_, time)| time);
+    let first = if descending { heads.max() } else { heads.min() };
+    first.map(|time| shard_of(time, shard_ns))
 }
 
 /// The next point of a member, if it lies in the shard.
@@ -108,12 +121,11 @@ fn take(
     next: &mut [usize],
     member: usize,
     descending: bool,
-    shard_ns: i64,
-    shard: i128,
+    shard: (i64, i64),
 ) -> Option<Item> {
     let at = next.get_mut(member)?;
     let (row, time) = head(lists.get(member)?, *at, descending)?;
-    if shard_of(time, shard_ns) != shard {
+    if time < shard.0 || time > shard.1 {
         return None;
     }
     *at = if descending { row } else { row + 1 };

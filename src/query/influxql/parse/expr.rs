@@ -228,6 +228,15 @@ impl Parser<'_> {
         const ALL: [&str; 7] = [
             "float", "integer", "unsigned", "string", "boolean", "field", "tag",
         ];
+        if self.lexer.at_blank() {
+            return Err(ParseError::Unexpected {
+                found: " ".to_owned(),
+                expected: ["float", "integer", "string", "boolean", "field", "tag"]
+                    .map(str::to_owned)
+                    .to_vec(),
+                position: self.lexer.position(),
+            });
+        }
         let (token, position) = self.next();
         Ok(match &token {
             Token::Keyword("FIELD") => Cast::Field,
