@@ -23,6 +23,7 @@ pub mod stdlib;
 pub mod stream;
 #[cfg(test)]
 pub mod tests;
+pub mod testcase;
 pub mod time;
 pub mod token;
 pub mod tree_json;

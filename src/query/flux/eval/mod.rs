@@ -49,6 +49,8 @@ pub struct Evaluator<'c> {
     scopes: Vec<Scope>,
     now_ns: i64,
     yields: Vec<Yield>,
+    /// What the program put in the place of members of packages: by path and name.
+    options: HashMap<(&'static str, Name), Value>,
     depth: u32,
     steps: u64,
 }
@@ -60,6 +62,7 @@ impl<'c> Evaluator<'c> {
             scopes: vec![Scope::default(), Scope::default()],
             now_ns,
             yields: Vec::new(),
+            options: HashMap::new(),
             depth: 0,
             steps: 0,
         };
@@ -71,7 +74,9 @@ impl<'c> Evaluator<'c> {
             },
         ];
         for (name, member) in super::stdlib::universe::PACKAGE.members {
-            evaluator.define(Self::PRELUDE, (*name).into(), member.value());
+            if let Some(value) = member.value() {
+                evaluator.define(Self::PRELUDE, (*name).into(), value);
+            }
         }
         evaluator
     }
@@ -84,6 +89,11 @@ impl<'c> Evaluator<'c> {
     /// The time of `now()`, nanoseconds.
     pub const fn now(&self) -> i64 {
         self.now_ns
+    }
+
+    /// Adds a result under a name that the library chose.
+    pub fn add_result(&mut self, added: Yield) {
+        self.yields.push(added);
     }
 
     pub fn into_yields(self) -> Vec<Yield> {

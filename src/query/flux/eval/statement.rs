@@ -35,6 +35,14 @@ impl Evaluator<'_> {
         Ok(())
     }
 
+    /// The statements of a test case, as if they stood at the top of the file.
+    pub fn test_case(&mut self, body: &Block) -> Result<(), Failure> {
+        let scope = self.new_scope(Self::GLOBAL);
+        body.body
+            .iter()
+            .try_for_each(|statement| self.statement(statement, scope))
+    }
+
     fn statement(&mut self, statement: &Statement, scope: ScopeId) -> Result<(), Failure> {
         match &statement.kind {
             StatementKind::Expression(expression) => {
@@ -85,11 +93,15 @@ impl Evaluator<'_> {
         let name = match target {
             OptionTarget::Variable(name) => name,
             OptionTarget::Member { object, property } => {
-                let message = format!(
-                    "option {}.{} is not supported by this version",
-                    object.name, property.name
-                );
-                return Err(FluxError::check(object.span.to(property.span), message).into());
+                let span = object.span.to(property.span);
+                let owner = self.identifier(&object.name, object.span, scope)?;
+                let Value::Package(package) = owner else {
+                    let message = format!("{} is not a package", object.name);
+                    return Err(FluxError::check(span, message).into());
+                };
+                let value = self.expression(expression, scope)?;
+                self.options.insert((package.path, property.name.clone()), value);
+                return Ok(());
             }
         };
         let value = self.expression(expression, scope)?;

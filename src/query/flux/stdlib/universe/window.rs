@@ -132,16 +132,76 @@ fn aggregate_window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value,
     let Some(function) = call.function("fn") else {
         return Err(call.fault("fn is missing"));
     };
-    let function = of_window(evaluator, &function, &column, call.span_of("fn"))?;
+    let create_empty = call.boolean_or("createEmpty", true);
+    let time_destination = call.string_or("timeDst", "_time");
+    let span = call.span_of("fn");
+    let Some(known) = of_window(evaluator, &function, &column, span)? else {
+        let windows = Windows {
+            window,
+            create_empty,
+            time_source,
+            time_destination,
+        };
+        return in_windows(evaluator, call, &function, &column, &windows);
+    };
     Ok(tables(Node::AggregateWindow(AggregateWindow {
         input,
         window,
-        function,
+        function: known,
         column,
         time_source,
-        time_destination: call.string_or("timeDst", "_time"),
-        create_empty: call.boolean_or("createEmpty", true),
+        time_destination,
+        create_empty,
     })))
+}
+
+struct Windows {
+    window: Window,
+    create_empty: bool,
+    time_source: String,
+    time_destination: String,
+}
+
+/// Any function of tables, run on each window by itself.
+fn in_windows(
+    evaluator: &mut Evaluator<'_>,
+    call: &Call,
+    function: &Function,
+    column: &str,
+    windows: &Windows,
+) -> Result<Value, Failure> {
+    let span = call.span_of("fn");
+    let piped = |value: Value| Argument {
+        name: None,
+        value,
+        span,
+    };
+    let hide = Function::Builtin(&super::inspect::HIDE_BOUNDS);
+    let input = evaluator.call_function(&hide, vec![piped(call.required("tables"))], span)?;
+    let Value::Stream(input) = input else {
+        return Ok(input);
+    };
+    let windowed = tables(Node::Window {
+        input: input.bounded()?,
+        window: windows.window,
+        create_empty: windows.create_empty,
+    });
+    let mut arguments = vec![piped(windowed)];
+    if takes_column(function) {
+        arguments.push(Argument::named("column", column.into(), span));
+    }
+    let made = evaluator.call_function(function, arguments, span)?;
+    let Value::Stream(made) = made else {
+        let message = format!("expected stream but found {} (argument fn)", made.type_name());
+        return Err(FluxError::check(span, message).into());
+    };
+    let stamped = tables(Node::Duplicate {
+        input: made.bounded()?,
+        column: windows.time_source.clone(),
+        into: windows.time_destination.clone(),
+    });
+    let restore = Function::Builtin(&super::inspect::RESTORE_BOUNDS);
+    evaluator.call_function(&restore, vec![piped(stamped)], span)
 }
 
 /// The aggregate or selector that a function of tables comes down to: it is tried on a stand-in.
@@ -150,7 +210,7 @@ fn of_window(
     function: &Function,
     column: &str,
     span: Span,
-) -> Result<WindowFunction, Failure> {
+) -> Result<Option<WindowFunction>, Failure> {
     let stand_in = Arc::new(Node::Literal(Vec::new()));
     let tables = Value::Stream(Stream::tables(Arc::clone(&stand_in)));
     let mut arguments = vec![Argument {
@@ -162,11 +222,6 @@ fn of_window(
         arguments.push(Argument::named("column", column.into(), span));
     }
     let result = evaluator.call_function(function, arguments, span)?;
-    let unsupported = || {
-        let message = "fn of aggregateWindow must be, or only call, one of count, sum, mean, min, \
-                       max, first, last on the given column: others are not supported yet";
-        Failure::from(FluxError::check(span, message))
-    };
     let Value::Stream(Stream {
         kind: StreamKind::Tables(node),
         ..
@@ -189,12 +244,12 @@ fn of_window(
             function,
             column,
         } => (input, WindowFunction::Select(*function), column),
-        _ => return Err(unsupported()),
+        _ => return Ok(None),
     };
     if !Arc::ptr_eq(input, &stand_in) || used != column {
-        return Err(unsupported());
+        return Ok(None);
     }
-    Ok(wanted)
+    Ok(Some(wanted))
 }
 
 /// A function of the program need not name a parameter that it does not use.
