@@ -9,9 +9,11 @@ mod call;
 mod csv;
 mod date;
 mod debug;
+mod experimental;
 mod influxdb;
 mod math;
 mod native;
+mod plain;
 mod regexp;
 mod schema;
 mod strings;
@@ -96,7 +98,16 @@ impl Package {
 const PACKAGES: &[&Package] = &[
     &universe::PACKAGE,
     &array::PACKAGE,
+    &array::EXPERIMENTAL,
     &csv::PACKAGE,
+    &plain::TYPES,
+    &plain::DICT,
+    &plain::BITWISE,
+    &plain::EXPERIMENTAL_BITWISE,
+    &plain::TIMEZONE,
+    &plain::RUNTIME,
+    &plain::SYSTEM,
+    &plain::EXPERIMENTAL,
     &csv::EXPERIMENTAL,
     &debug::PACKAGE,
     &testing::PACKAGE,

@@ -62,6 +62,14 @@ pub fn run(
                 open.push(parameter.name);
                 cells.push(cell.clone());
             }
+            // Times may be given as durations from now.
+            Some(Value::Duration(length)) if matches!(parameter.name, "t" | "to" | "from") => {
+                let span = call.span_of(parameter.name);
+                let time = length
+                    .add_to(evaluator.now())
+                    .ok_or_else(|| call.fault("the time is out of range"))?;
+                known.push(Argument::named(parameter.name, Value::Time(time), span));
+            }
             Some(value) => {
                 let span = call.span_of(parameter.name);
                 known.push(Argument::named(parameter.name, value.clone(), span));
@@ -71,7 +79,7 @@ pub fn run(
     }
     evaluator.step(4, call.span)?;
     if open.is_empty() {
-        return compute(call);
+        return compute(&Call::new(builtin, known, call.span)?);
     }
     let native: Arc<dyn RowFunction> = Arc::new(Native {
         builtin,
@@ -90,7 +98,7 @@ pub fn run(
 macro_rules! natives {
     ($($constant:ident $name:literal [$($required:literal),* $(; $($optional:literal),*)?] $compute:expr;)*) => {
         $(
-            static $constant: $crate::query::flux::stdlib::Builtin =
+            pub static $constant: $crate::query::flux::stdlib::Builtin =
                 $crate::query::flux::stdlib::Builtin {
                     name: $name,
                     parameters: &[

@@ -34,6 +34,7 @@ pub static PACKAGE: Package = Package {
     path: "universe",
     name: "universe",
     members: functions! {
+        "_mapArray" => super::array::MAP,
         "_convertValues" => inspect::CONVERT_VALUES,
         "_hideBounds" => inspect::HIDE_BOUNDS,
         "_restoreBounds" => inspect::RESTORE_BOUNDS,
@@ -50,6 +51,7 @@ pub static PACKAGE: Package = Package {
         "derivative" => series::DERIVATIVE,
         "die" => convert::DIE,
         "difference" => series::DIFFERENCE,
+        "display" => super::plain::DISPLAY,
         "distinct" => rows::DISTINCT,
         "drop" => columns::DROP,
         "duplicate" => columns::DUPLICATE,
