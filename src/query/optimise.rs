@@ -112,7 +112,11 @@ pub fn input_of(node: &Node) -> Option<&Stream> {
         | Node::Window { input, .. }
         | Node::Pivot { input, .. } => Some(input),
         Node::AggregateWindow(window) => Some(&window.input),
-        Node::Scan(_) | Node::Literal(_) | Node::Names(..) | Node::Union(_) | Node::Apply { .. } => None,
+        Node::Scan(_)
+        | Node::Literal(_)
+        | Node::Names(..)
+        | Node::Union(_)
+        | Node::Apply { .. } => None,
     }
 }
 

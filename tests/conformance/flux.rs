@@ -138,7 +138,9 @@ fn published_test_cases_pass_as_often_as_they_did() {
         }
         eprintln!("flux test cases of tier {tier}: {passed} of {all}");
         if passed * 1000 < floor * all {
-            low.push(format!("tier {tier}: {passed} of {all}, floor {floor}/1000"));
+            low.push(format!(
+                "tier {tier}: {passed} of {all}, floor {floor}/1000"
+            ));
         }
     }
     assert!(low.is_empty(), "{}", low.join("\n"));

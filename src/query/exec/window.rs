@@ -138,12 +138,24 @@ fn pairs_of(bounds: Bounds) -> Vec<(i64, i64)> {
 }
 
 /// The range that a table covers: of its group key, or of its times.
+/// A bound that is no part of the group key, but the same in all rows.
+fn shared(table: &Table, label: &str) -> Option<i64> {
+    let cells = &table.column(label)?.cells;
+    let Value::Time(first) = cells.get(0) else {
+        return None;
+    };
+    let same = (1..cells.len()).all(|row| cells.get(row) == Value::Time(first));
+    same.then_some(first)
+}
+
 fn range_of(table: &Table) -> Result<TimeRange, QueryError> {
     let bound = |label: &str| match table.key.get(label) {
         Some(Value::Time(time)) => Ok(*time),
-        _ => Err(QueryError::Invalid(format!(
-            "window: the table has no {label} in its group key; use range() before"
-        ))),
+        _ => shared(table, label).ok_or_else(|| {
+            QueryError::Invalid(format!(
+                "window: the table has no {label} in its group key; use range() before"
+            ))
+        }),
     };
     Ok(TimeRange::new(bound("_start")?, bound("_stop")?))
 }
@@ -249,6 +261,10 @@ pub fn aggregate_window(
                     && let Some(row) = rows.get(row)
                 {
                     picked.push(*row);
+                    stamps.push(Some(stamp));
+                } else if wanted.create_empty {
+                    // A row that does not exist: the group key, and nulls.
+                    picked.push(table.rows());
                     stamps.push(Some(stamp));
                 }
             }

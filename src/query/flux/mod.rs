@@ -21,9 +21,9 @@ pub mod row;
 pub mod span;
 pub mod stdlib;
 pub mod stream;
+pub mod testcase;
 #[cfg(test)]
 pub mod tests;
-pub mod testcase;
 pub mod time;
 pub mod token;
 pub mod tree_json;

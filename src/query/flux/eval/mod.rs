@@ -48,6 +48,7 @@ pub struct Evaluator<'c> {
     pub ctx: &'c QueryContext,
     scopes: Vec<Scope>,
     now_ns: i64,
+    location: Option<Value>,
     yields: Vec<Yield>,
     /// What the program put in the place of members of packages: by path and name.
     options: HashMap<(&'static str, Name), Value>,
@@ -61,6 +62,7 @@ impl<'c> Evaluator<'c> {
             ctx,
             scopes: vec![Scope::default(), Scope::default()],
             now_ns,
+            location: None,
             yields: Vec::new(),
             options: HashMap::new(),
             depth: 0,
@@ -89,6 +91,11 @@ impl<'c> Evaluator<'c> {
     /// The time of `now()`, nanoseconds.
     pub const fn now(&self) -> i64 {
         self.now_ns
+    }
+
+    /// The time zone of `option location`; none is UTC.
+    pub const fn location(&self) -> Option<&Value> {
+        self.location.as_ref()
     }
 
     /// Adds a result under a name that the library chose.

@@ -5,7 +5,7 @@ use crate::query::flux::ast::{
     Block, Expression, File, Import, OptionTarget, Statement, StatementKind,
 };
 use crate::query::flux::error::{Failure, FluxError};
-use crate::query::flux::stdlib;
+use crate::query::flux::stdlib::{self, zone::Zone};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::Value;
 
@@ -100,17 +100,23 @@ impl Evaluator<'_> {
                     return Err(FluxError::check(span, message).into());
                 };
                 let value = self.expression(expression, scope)?;
-                self.options.insert((package.path, property.name.clone()), value);
+                self.options
+                    .insert((package.path, property.name.clone()), value);
                 return Ok(());
             }
         };
         let value = self.expression(expression, scope)?;
         match name.name.as_ref() {
             "now" => self.set_now(&value, expression)?,
-            "location" => {
-                let message = "option location is not supported by this version: windows are UTC";
-                return Err(FluxError::check(name.span, message).into());
-            }
+            "location" => match Zone::read(&value) {
+                Some(zone) if zone.is_utc() => self.location = None,
+                Some(_) => self.location = Some(value.clone()),
+                None => {
+                    let message = "option location must be {zone: string, offset: duration} \
+                                   with a known zone";
+                    return Err(FluxError::check(name.span, message).into());
+                }
+            },
             _ => {}
         }
         self.define(scope, name.name.clone(), value);

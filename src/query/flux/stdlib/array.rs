@@ -81,13 +81,34 @@ const MEMBERS: &[(&str, Member)] = &[
     ("filter", Member::Function(&FILTER)),
     ("from", Member::Function(&FROM)),
     ("map", Member::Function(&MAP)),
-    ("toBool", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => bool(v: x))")),
-    ("toDuration", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => duration(v: x))")),
-    ("toFloat", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => float(v: x))")),
-    ("toInt", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => int(v: x))")),
-    ("toString", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => string(v: x))")),
-    ("toTime", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => time(v: x))")),
-    ("toUInt", Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => uint(v: x))")),
+    (
+        "toBool",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => bool(v: x))"),
+    ),
+    (
+        "toDuration",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => duration(v: x))"),
+    ),
+    (
+        "toFloat",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => float(v: x))"),
+    ),
+    (
+        "toInt",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => int(v: x))"),
+    ),
+    (
+        "toString",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => string(v: x))"),
+    ),
+    (
+        "toTime",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => time(v: x))"),
+    ),
+    (
+        "toUInt",
+        Member::Text("(arr=<-) => _mapArray(arr: arr, fn: (x) => uint(v: x))"),
+    ),
 ];
 
 pub static PACKAGE: Package = Package {

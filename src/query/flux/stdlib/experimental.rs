@@ -21,10 +21,7 @@ pub static GROUP: Builtin = Builtin {
 };
 pub static SET: Builtin = Builtin {
     name: "set",
-    parameters: &[
-        Parameter::TABLES,
-        Parameter::required("o", Accepts::Record),
-    ],
+    parameters: &[Parameter::TABLES, Parameter::required("o", Accepts::Record)],
     run: set,
 };
 pub static UNPIVOT: Builtin = Builtin {

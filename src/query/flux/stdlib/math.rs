@@ -161,10 +161,22 @@ pub static PACKAGE: Package = Package {
         ("float64bits", Member::Function(&FLOAT64BITS_)),
         ("float64frombits", Member::Function(&FLOAT64FROMBITS_)),
         ("pow10", Member::Function(&POW10_)),
-        ("phi", Member::Constant(Constant::Float(1.618_033_988_749_895))),
-        ("sqrte", Member::Constant(Constant::Float(1.648_721_270_700_128_2))),
-        ("sqrtpi", Member::Constant(Constant::Float(1.772_453_850_905_516))),
-        ("sqrtphi", Member::Constant(Constant::Float(1.272_019_649_514_069))),
+        (
+            "phi",
+            Member::Constant(Constant::Float(1.618_033_988_749_895)),
+        ),
+        (
+            "sqrte",
+            Member::Constant(Constant::Float(1.648_721_270_700_128_2)),
+        ),
+        (
+            "sqrtpi",
+            Member::Constant(Constant::Float(1.772_453_850_905_516)),
+        ),
+        (
+            "sqrtphi",
+            Member::Constant(Constant::Float(1.272_019_649_514_069)),
+        ),
         ("abs", Member::Function(&ABS)),
         ("ceil", Member::Function(&CEIL)),
         ("e", Member::Constant(Constant::Float(consts::E))),

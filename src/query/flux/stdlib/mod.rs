@@ -10,16 +10,19 @@ mod csv;
 mod date;
 mod debug;
 mod experimental;
+mod generate;
 mod influxdb;
 mod math;
 mod native;
 mod plain;
 mod regexp;
+mod sampledata;
 mod schema;
 mod strings;
 mod tables;
 pub mod testing;
 pub mod universe;
+pub mod zone;
 
 pub use absent::describe_undefined;
 pub use call::{Accepts, Call, Need, Parameter};
@@ -100,6 +103,11 @@ const PACKAGES: &[&Package] = &[
     &array::PACKAGE,
     &array::EXPERIMENTAL,
     &csv::PACKAGE,
+    &generate::PACKAGE,
+    &zone::BOUNDARIES,
+    &sampledata::PACKAGE,
+    &testing::PLANNER_OPTIONS,
+    &testing::INTERNAL,
     &plain::TYPES,
     &plain::DICT,
     &plain::BITWISE,
@@ -122,7 +130,10 @@ const PACKAGES: &[&Package] = &[
 ];
 
 pub fn package(path: &str) -> Option<&'static Package> {
-    PACKAGES.iter().copied().find(|package| package.path == path)
+    PACKAGES
+        .iter()
+        .copied()
+        .find(|package| package.path == path)
 }
 
 /// The message for an import that can't be had.

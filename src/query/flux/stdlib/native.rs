@@ -74,6 +74,12 @@ pub fn run(
                 let span = call.span_of(parameter.name);
                 known.push(Argument::named(parameter.name, value.clone(), span));
             }
+            // The zone of the program, unless the call names another.
+            None if parameter.name == "location" => {
+                if let Some(location) = evaluator.location() {
+                    known.push(Argument::named("location", location.clone(), call.span));
+                }
+            }
             None => {}
         }
     }

@@ -92,7 +92,7 @@ natives! {
         let keys = call.record("o").unwrap_or_default();
         Ok(Value::Array(Arc::new(keys.keys().map(|key| Value::String(Arc::clone(key))).collect())))
     };
-    DISPLAY "display" ["v"] |call| Ok(Value::String(shown(&call.required("v"), false).into()));
+    DISPLAY "display" ["v"] |call| Ok(Value::String(shown(&call.required("v")).into()));
 }
 
 fn location(zone: &str, offset: Duration) -> Value {
@@ -103,8 +103,14 @@ fn location(zone: &str, offset: Duration) -> Value {
 }
 
 fn moved(call: &Call, from: &str, back: bool) -> Result<Value, Failure> {
-    let length = call.duration("d").ok_or_else(|| mismatch(call, "duration", "d"))?;
-    let length = if back { length.checked_neg() } else { Some(length) };
+    let length = call
+        .duration("d")
+        .ok_or_else(|| mismatch(call, "duration", "d"))?;
+    let length = if back {
+        length.checked_neg()
+    } else {
+        Some(length)
+    };
     let Some(Value::Time(time)) = call.value(from) else {
         return Err(mismatch(call, "time", from));
     };
@@ -124,6 +130,7 @@ fn unsigned(call: &Call, name: &str) -> Result<u64, Failure> {
 fn shift(call: &Call) -> Result<u32, Failure> {
     let by = match call.value("b") {
         Some(Value::Unsigned(by)) => *by,
+        Some(Value::Integer(by)) if *by >= 0 => by.unsigned_abs(),
         _ => return Err(mismatch(call, "uint", "b")),
     };
     Ok(u32::try_from(by).unwrap_or(u32::MAX))
@@ -153,35 +160,36 @@ fn dict(pairs: Pairs) -> Value {
         out.retain(|(have, _)| have.equals(&key) != Some(true));
         out.push((key, value));
     }
-    out.sort_by(|(a, _), (b, _)| match (a.to_cell_value(), b.to_cell_value()) {
-        (Some(a), Some(b)) => a.total_cmp(&b),
-        _ => Ordering::Equal,
-    });
+    out.sort_by(
+        |(a, _), (b, _)| match (a.to_cell_value(), b.to_cell_value()) {
+            (Some(a), Some(b)) => a.total_cmp(&b),
+            _ => Ordering::Equal,
+        },
+    );
     Value::Dict(Arc::new(out))
 }
 
-/// A value as the language writes it; strings within others have quotes.
-fn shown(value: &Value, quoted: bool) -> String {
+/// A value as people read it.
+fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) if quoted => format!("{text:?}"),
         Value::String(text) => text.to_string(),
         Value::Duration(length) => length.to_string(),
         Value::Regex(regex) => format!("/{}/", regex.as_str()),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| shown(item, true)).collect();
+            let items: Vec<String> = items.iter().map(|item| shown(item)).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Record(record) => {
             let fields = record.iter();
             let fields: Vec<String> = fields
-                .map(|(name, value)| format!("{name}: {}", shown(value, true)))
+                .map(|(name, value)| format!("{name}: {}", shown(value)))
                 .collect();
             format!("{{{}}}", fields.join(", "))
         }
         Value::Dict(pairs) => {
             let pairs = pairs.iter();
             let pairs: Vec<String> = pairs
-                .map(|(key, value)| format!("{}: {}", shown(key, true), shown(value, true)))
+                .map(|(key, value)| format!("{}: {}", shown(key), shown(value)))
                 .collect();
             format!("[{}]", pairs.join(", "))
         }

@@ -176,8 +176,8 @@ natives! {
         let part: String = v.chars().take(end).skip(start).collect();
         Ok(Value::String(part.into()))
     };
-    SPLIT_N "splitN" ["v", "t", "n"] |call| {
-        let (v, t, n) = (given(call, "v")?, given(call, "t")?, integer(call, "n")?);
+    SPLIT_N "splitN" ["v", "t", "i"] |call| {
+        let (v, t, n) = (given(call, "v")?, given(call, "t")?, integer(call, "i")?);
         let parts: Vec<Value> = match usize::try_from(n) {
             Ok(n) => v.splitn(n, &*t).map(Value::from).collect(),
             Err(_) => v.split(&*t).map(Value::from).collect(),
@@ -194,12 +194,14 @@ const REPEATED_BYTES_MAX: usize = 1 << 20;
 
 /// A string argument.
 pub fn given(call: &Call, name: &str) -> Result<Arc<str>, Failure> {
-    call.string(name).ok_or_else(|| mismatch(call, "string", name))
+    call.string(name)
+        .ok_or_else(|| mismatch(call, "string", name))
 }
 
 /// An integer argument.
 pub fn integer(call: &Call, name: &str) -> Result<i64, Failure> {
-    call.integer(name).ok_or_else(|| mismatch(call, "int", name))
+    call.integer(name)
+        .ok_or_else(|| mismatch(call, "int", name))
 }
 
 pub fn mismatch(call: &Call, wanted: &str, name: &str) -> Failure {

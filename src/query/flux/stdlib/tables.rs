@@ -104,7 +104,10 @@ pub fn predicate_of(
             Ok(Arc::unwrap_or_clone(cell.expr))
         }
         other => {
-            let message = format!("expected bool but found {} (argument fn)", other.type_name());
+            let message = format!(
+                "expected bool but found {} (argument fn)",
+                other.type_name()
+            );
             Err(FluxError::check(span, message).into())
         }
     }

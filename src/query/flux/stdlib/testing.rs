@@ -81,6 +81,33 @@ pub static PACKAGE: Package = Package {
         ("shouldError", Member::Function(&SHOULD_ERROR)),
     ],
 };
+/// Rules that a program turns off; there are none of these names here.
+pub static PLANNER_OPTIONS: Package = Package {
+    path: "planner",
+    name: "planner",
+    members: &[
+        ("disableLogicalRules", Member::Text("[]")),
+        ("disablePhysicalRules", Member::Text("[]")),
+    ],
+};
+static ASSERT_MATCHES: Builtin = Builtin {
+    name: "assertMatches",
+    parameters: &[
+        Parameter::required("got", Accepts::String),
+        Parameter::required("want", Accepts::Regex),
+    ],
+    run: |_, call| match (call.string("got"), call.value("want")) {
+        (Some(got), Some(Value::Regex(want))) if !want.is_match(&got) => {
+            Err(call.fault(format!("Regex `{want}` does not match `{got}`")))
+        }
+        _ => Ok(Value::Null),
+    },
+};
+pub static INTERNAL: Package = Package {
+    path: "internal/testing",
+    name: "testing",
+    members: &[("assertMatches", Member::Function(&ASSERT_MATCHES))],
+};
 pub static EXPECT: Package = Package {
     path: "testing/expect",
     name: "expect",
@@ -205,18 +232,21 @@ fn show(table: &Table, row: usize) -> String {
         .map(|column| format!("{}={:?}", column.label, column.cells.get(row)))
         .collect();
     parts.sort();
-    let key: Vec<&str> = table.key.parts().iter().map(|(label, _)| &**label).collect();
+    let key: Vec<&str> = table
+        .key
+        .parts()
+        .iter()
+        .map(|(label, _)| &**label)
+        .collect();
     format!("{} (key {})", parts.join(" "), key.join(","))
 }
 
-/// A column that one table lacks equals nulls.
-fn equal(
-    got: Option<CellValue>,
-    want: Option<CellValue>,
-    epsilon: f64,
-    nans_equal: bool,
-) -> bool {
-    match (got.unwrap_or(CellValue::Null), want.unwrap_or(CellValue::Null)) {
+/// A column that only one table has is a difference.
+fn equal(got: Option<CellValue>, want: Option<CellValue>, epsilon: f64, nans_equal: bool) -> bool {
+    let (Some(got), Some(want)) = (got, want) else {
+        return false;
+    };
+    match (got, want) {
         (CellValue::Float(a), CellValue::Float(b)) if a.is_nan() || b.is_nan() => {
             nans_equal && a.is_nan() && b.is_nan()
         }

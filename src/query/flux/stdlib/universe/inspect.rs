@@ -23,7 +23,12 @@ const TABLE: Parameter = Parameter {
 transformation!(TABLE_FIND, "tableFind", table_find, [FN]);
 transformation!(FIND_COLUMN, "findColumn", find_column, [FN, COLUMN]);
 transformation!(FIND_RECORD, "findRecord", find_record, [FN, INDEX]);
-transformation!(KEYS, "keys", keys, [Parameter::optional("column", Accepts::String)]);
+transformation!(
+    KEYS,
+    "keys",
+    keys,
+    [Parameter::optional("column", Accepts::String)]
+);
 transformation!(
     COLUMNS,
     "columns",
@@ -42,12 +47,7 @@ transformation!(
     convert_values,
     [Parameter::required("type", Accepts::String)]
 );
-transformation!(
-    HIDE_BOUNDS,
-    "hideBounds",
-    hide_bounds,
-    []
-);
+transformation!(HIDE_BOUNDS, "hideBounds", hide_bounds, []);
 transformation!(RESTORE_BOUNDS, "restoreBounds", restore_bounds, []);
 
 pub static GET_COLUMN: Builtin = Builtin {
@@ -85,9 +85,8 @@ fn find(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Option<Table>, Fai
     let predicate = predicate_of(evaluator, &function, "key", call.span_of("fn"))?;
     for table in collect(evaluator.ctx, call.tables()?)? {
         let parts = table.key.parts().iter();
-        let columns = parts.map(|(label, value)| {
-            Column::constant(Arc::clone(label), value.clone(), 1)
-        });
+        let columns =
+            parts.map(|(label, value)| Column::constant(Arc::clone(label), value.clone(), 1));
         let key = Table {
             key: table.key.clone(),
             columns: columns.collect(),
@@ -193,7 +192,10 @@ fn key_values(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             }
             for row in 0..column.cells.len() {
                 let value = column.cells.get(row);
-                if seen.iter().any(|(have, old)| *have == label && *old == value) {
+                if seen
+                    .iter()
+                    .any(|(have, old)| *have == label && *old == value)
+                {
                     continue;
                 }
                 keys.push(Cell::string(label));

@@ -47,7 +47,12 @@ fn join(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     if on.is_empty() {
         return Err(call.fault("on must name at least one column"));
     }
-    let (left, right) = (Side { name: left.clone() }, Side { name: right.clone() });
+    let (left, right) = (
+        Side { name: left.clone() },
+        Side {
+            name: right.clone(),
+        },
+    );
     Ok(whole(call, inputs, move |ctx, inputs| {
         let mut inputs = inputs.into_iter();
         let lefts = inputs.next().unwrap_or_default();

@@ -184,7 +184,11 @@ fn cumulative_sum(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> 
                 continue;
             }
             let mut out = Cells::new(kind);
-            let mut sum = Cell::Null;
+            let mut sum = match kind {
+                Kind::Float => Cell::Float(0.0),
+                Kind::Integer => Cell::Integer(0),
+                _ => Cell::Unsigned(0),
+            };
             for row in 0..cells.len() {
                 sum = match (sum, cells.get(row)) {
                     (sum, Cell::Null) => {
@@ -283,11 +287,11 @@ pub fn times(table: &Table, label: &str, who: &str) -> Result<Vec<i64>, QueryErr
 }
 
 pub fn unit(call: &Call, name: &str) -> Result<i64, Failure> {
-    let unit = call
-        .duration(name)
-        .unwrap_or(Duration::nanoseconds(SECOND));
+    let unit = call.duration(name).unwrap_or(Duration::nanoseconds(SECOND));
     if unit.months != 0 || unit.nanoseconds <= 0 {
-        return Err(call.fault(format!("{name} must be a positive fixed duration, got {unit}")));
+        return Err(call.fault(format!(
+            "{name} must be a positive fixed duration, got {unit}"
+        )));
     }
     Ok(unit.nanoseconds)
 }
@@ -306,7 +310,9 @@ fn derivative(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         for (row, time) in times.iter().enumerate() {
             match last {
                 Some(before) if *time < before => {
-                    return Err(invalid("derivative: found out-of-order times in time column"));
+                    return Err(invalid(
+                        "derivative: found out-of-order times in time column",
+                    ));
                 }
                 Some(before) if *time == before => {}
                 _ => kept.push(row),
@@ -344,8 +350,6 @@ fn derivative(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
                             Cell::Float((value - have) / per_unit)
                         } else if !initial_zero {
                             Cell::Null
-                        } else if value >= 0.0 {
-                            Cell::Float(value / per_unit)
                         } else {
                             Cell::Float(0.0)
                         }
@@ -623,9 +627,9 @@ fn sample(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
 
 fn time_shift(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let shift = call.duration("duration").unwrap_or_default();
-    let columns = call.strings("columns").unwrap_or_else(|| {
-        ["_start", "_stop", "_time"].map(str::to_owned).to_vec()
-    });
+    let columns = call
+        .strings("columns")
+        .unwrap_or_else(|| ["_start", "_stop", "_time"].map(str::to_owned).to_vec());
     each(call, move |_, mut table| {
         for label in &columns {
             let Some(column) = table.column(label) else {

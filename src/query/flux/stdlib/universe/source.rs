@@ -230,10 +230,7 @@ fn bounded(ctx: &QueryContext, table: &Table, range: TimeRange) -> Result<Vec<Ta
         let value = table::Value::Time(time);
         out.key = out.key.with(label, value.clone());
         let column = Column::constant(label, value, rows.len());
-        match out
-            .position(label)
-            .and_then(|at| out.columns.get_mut(at))
-        {
+        match out.position(label).and_then(|at| out.columns.get_mut(at)) {
             Some(have) => *have = column,
             None => out.columns.push(column),
         }

@@ -160,9 +160,11 @@ fn reduced(
     let rows = table.rows();
     let mut working = table.clone();
     for (hidden, value) in start {
-        working
-            .columns
-            .push(Column::constant(Arc::clone(hidden), value.clone(), rows.max(1)));
+        working.columns.push(Column::constant(
+            Arc::clone(hidden),
+            value.clone(),
+            rows.max(1),
+        ));
     }
     let mut last: Vec<Cell> = columns
         .iter()

@@ -124,7 +124,9 @@ fn bins(
 ) -> Result<Value, Failure> {
     let count = call.count("count", 0, 0)?;
     evaluator.step(count as u64, call.span)?;
-    let mut out: Vec<Value> = (0..count).map(|at| Value::Float(bound(at as f64))).collect();
+    let mut out: Vec<Value> = (0..count)
+        .map(|at| Value::Float(bound(at as f64)))
+        .collect();
     if call.boolean_or("infinity", true) {
         out.push(Value::Float(f64::INFINITY));
     }
@@ -221,7 +223,10 @@ fn interpolated(mut values: Vec<f64>, q: f64) -> Option<f64> {
     let lower = whole(at).min(last);
     let (a, b) = (
         *values.get(lower)?,
-        values.get(lower + 1).copied().unwrap_or(*values.get(lower)?),
+        values
+            .get(lower + 1)
+            .copied()
+            .unwrap_or(*values.get(lower)?),
     );
     Some(a + (b - a) * (at - lower as f64))
 }
@@ -253,7 +258,10 @@ fn spread(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             if low.as_ref().is_none_or(|low| value.total_cmp(low).is_lt()) {
                 low = Some(value.clone());
             }
-            if high.as_ref().is_none_or(|high| value.total_cmp(high).is_gt()) {
+            if high
+                .as_ref()
+                .is_none_or(|high| value.total_cmp(high).is_gt())
+            {
                 high = Some(value);
             }
         }
@@ -283,7 +291,9 @@ fn stddev(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let sample = match call.string_or("mode", "sample").as_str() {
         "sample" => true,
         "population" => false,
-        other => return Err(call.fault(format!("{other:?} is not a valid standard deviation mode"))),
+        other => {
+            return Err(call.fault(format!("{other:?} is not a valid standard deviation mode")));
+        }
     };
     of_numbers(call, move |values| {
         let middle = mean(&values);
@@ -328,8 +338,12 @@ fn covariance(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let pearsonr = call.boolean_or("pearsonr", false);
     let destination = call.string_or("valueDst", VALUE);
     each(call, move |_, table| {
-        let xs = numbers(cells_of(&table, &x, "covariance")?, "covariance")?;
-        let ys = numbers(cells_of(&table, &y, "covariance")?, "covariance")?;
+        let column = |label: &str| {
+            let missing = format!("covariance: specified column does not exist in table: {label}");
+            let column = table.column(label).ok_or_else(|| invalid(missing))?;
+            numbers(&column.cells, "covariance")
+        };
+        let (xs, ys) = (column(&x)?, column(&y)?);
         let pairs: Vec<(f64, f64)> = xs
             .into_iter()
             .zip(ys)
@@ -480,7 +494,13 @@ fn histogram_quantile(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failu
         "error" => Nonmonotonic::Fail,
         "force" => Nonmonotonic::Force,
         "drop" => Nonmonotonic::Drop,
-        other => return Err(call.fault(format!("unknown onNonmonotonic {other:?}"))),
+        other => {
+            let message = format!(
+                "value provided to histogramQuantile parameter onNonmonotonic is invalid: \
+                 {other:?}; it must be \"error\", \"force\" or \"drop\""
+            );
+            return Err(call.fault(message));
+        }
     };
     each(call, move |_, table| {
         let who = "histogramQuantile";

@@ -5,10 +5,13 @@ use super::{VALUE, transformation};
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::span::Span;
+use crate::query::flux::stdlib::tables::whole;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::{Function, Value};
 use crate::query::plan::{AggregateWindow, Node, Window, WindowFunction};
+use crate::query::table::{Cells, GroupKey, Kind, Table, Value as CellValue};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 transformation!(
@@ -58,9 +61,11 @@ fn only(call: &Call, name: &str, value: &str) -> Result<(), Failure> {
 }
 
 /// `{zone: "UTC", offset: 0h}` is the only location there is yet.
-fn only_utc(call: &Call) -> Result<(), Failure> {
-    let Some(location) = call.record("location") else {
-        return Ok(());
+fn only_utc(evaluator: &Evaluator<'_>, call: &Call) -> Result<(), Failure> {
+    let location = match (call.record("location"), evaluator.location()) {
+        (Some(location), _) => location,
+        (None, Some(Value::Record(location))) => Arc::clone(location),
+        (None, _) => return Ok(()),
     };
     let plain = location
         .iter()
@@ -79,8 +84,8 @@ fn only_utc(call: &Call) -> Result<(), Failure> {
     Err(FluxError::check(call.span_of("location"), message).into())
 }
 
-fn bounds(call: &Call) -> Result<Window, Failure> {
-    only_utc(call)?;
+fn bounds(evaluator: &Evaluator<'_>, call: &Call) -> Result<Window, Failure> {
+    only_utc(evaluator, call)?;
     let every = call
         .duration("every")
         .or_else(|| call.duration("period"))
@@ -104,19 +109,61 @@ fn bounds(call: &Call) -> Result<Window, Failure> {
     })
 }
 
-fn window(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+fn window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     if !call.has("every") && !call.has("period") {
         return Err(call.fault("one of every and period must be given"));
     }
     only(call, "timeColumn", "_time")?;
     only(call, "startColumn", "_start")?;
     only(call, "stopColumn", "_stop")?;
-    let (input, window) = (call.tables()?, bounds(call)?);
+    if call
+        .duration("every")
+        .is_some_and(|every| every.nanoseconds == i64::MAX)
+    {
+        return unwindowed(call);
+    }
+    let (input, window) = (call.tables()?, bounds(evaluator, call)?);
     let create_empty = call.boolean_or("createEmpty", false);
     Ok(tables(Node::Window {
         input,
         window,
         create_empty,
+    }))
+}
+
+/// One window that holds all: from the first `_start` of all tables to the last `_stop`.
+fn unwindowed(call: &Call) -> Result<Value, Failure> {
+    let input = call.tables()?;
+    Ok(whole(call, vec![input], |_, inputs| {
+        let tables: Vec<Table> = inputs.into_iter().flatten().collect();
+        let bounds = |label: &str| {
+            let times = tables
+                .iter()
+                .filter_map(|table| match table.key.get(label) {
+                    Some(CellValue::Time(time)) => Some(*time),
+                    _ => None,
+                });
+            times.collect::<Vec<_>>()
+        };
+        let start = bounds("_start").into_iter().min();
+        let stop = bounds("_stop").into_iter().max();
+        let mut out: BTreeMap<GroupKey, Table> = BTreeMap::new();
+        for mut table in tables {
+            let rows = table.rows();
+            for (label, time) in [("_start", start), ("_stop", stop)] {
+                let Some(time) = time else { continue };
+                let value = CellValue::Time(time);
+                table.key = table.key.with(label, value.clone());
+                super::replace(&mut table, label, Cells::Constant(value, Kind::Time, rows));
+            }
+            match out.get_mut(&table.key) {
+                Some(have) => have.append(&table),
+                None => {
+                    out.insert(table.key.clone(), table);
+                }
+            }
+        }
+        Ok(out.into_values().collect())
     }))
 }
 
@@ -127,7 +174,7 @@ fn aggregate_window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value,
         let message = "timeSrc must be \"_stop\" or \"_start\" in this version";
         return Err(FluxError::check(call.span_of("timeSrc"), message).into());
     }
-    let window = bounds(call)?;
+    let window = bounds(evaluator, call)?;
     let input = call.tables()?;
     let Some(function) = call.function("fn") else {
         return Err(call.fault("fn is missing"));
@@ -192,7 +239,10 @@ fn in_windows(
     }
     let made = evaluator.call_function(function, arguments, span)?;
     let Value::Stream(made) = made else {
-        let message = format!("expected stream but found {} (argument fn)", made.type_name());
+        let message = format!(
+            "expected stream but found {} (argument fn)",
+            made.type_name()
+        );
         return Err(FluxError::check(span, message).into());
     };
     let stamped = tables(Node::Duplicate {
