@@ -92,7 +92,7 @@ natives! {
         let keys = call.record("o").unwrap_or_default();
         Ok(Value::Array(Arc::new(keys.keys().map(|key| Value::String(Arc::clone(key))).collect())))
     };
-    DISPLAY "display" ["v"] |call| Ok(Value::String(shown(&call.required("v")).into()));
+    DISPLAY "display" ["v"] |call| Ok(Value::String(shown(&call.required("v"), 0).into()));
 }
 
 fn location(zone: &str, offset: Duration) -> Value {
@@ -169,14 +169,21 @@ fn dict(pairs: Pairs) -> Value {
     Value::Dict(Arc::new(out))
 }
 
+/// Values may nest deeper than a stack is high.
+const SHOWN_NESTING_MAX: u32 = 100;
+
 /// A value as people read it.
-fn shown(value: &Value) -> String {
+fn shown(value: &Value, nesting: u32) -> String {
+    if nesting > SHOWN_NESTING_MAX {
+        return "...".to_owned();
+    }
+    let shown = |value: &Value| shown(value, nesting + 1);
     match value {
         Value::String(text) => text.to_string(),
         Value::Duration(length) => length.to_string(),
         Value::Regex(regex) => format!("/{}/", regex.as_str()),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| shown(item)).collect();
+            let items: Vec<String> = items.iter().map(shown).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Record(record) => {

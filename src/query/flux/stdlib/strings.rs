@@ -111,7 +111,7 @@ fn split(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
 }
 
 natives! {
-    TITLE "title" ["v"] |call| text(call, |v| titled(v));
+    TITLE "title" ["v"] |call| text(call, titled);
     TO_TITLE "toTitle" ["v"] |call| text(call, str::to_uppercase);
     TRIM "trim" ["v", "cutset"] |call| trimmed(call, true, true);
     TRIM_LEFT "trimLeft" ["v", "cutset"] |call| trimmed(call, true, false);

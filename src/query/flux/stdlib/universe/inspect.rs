@@ -8,7 +8,8 @@ use crate::query::flux::eval::Evaluator;
 use crate::query::flux::stdlib::tables::{collect, each, literal, predicate_of, regroup};
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Need, Parameter};
 use crate::query::flux::value::{Record, Value};
-use crate::query::table::{Cells, Column, Kind, Table, Value as Cell};
+use crate::query::table::{Cells, Column, GroupKey, Kind, Table, Value as Cell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const FN: Parameter = Parameter::required("fn", Accepts::Function);
@@ -180,7 +181,7 @@ fn key_values(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let wanted = call.strings("keyColumns").unwrap_or_default();
     each(call, move |_, table| {
         let (mut keys, mut values) = (Cells::new(Kind::String), None);
-        let mut seen: Vec<(&str, Cell)> = Vec::new();
+        let mut seen: BTreeSet<GroupKey> = BTreeSet::new();
         for label in &wanted {
             let Some(column) = table.column(label) else {
                 continue;
@@ -192,15 +193,12 @@ fn key_values(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             }
             for row in 0..column.cells.len() {
                 let value = column.cells.get(row);
-                if seen
-                    .iter()
-                    .any(|(have, old)| *have == label && *old == value)
-                {
+                let place = GroupKey::new(vec![(label.as_str().into(), value.clone())]);
+                if !seen.insert(place) {
                     continue;
                 }
                 keys.push(Cell::string(label));
-                values.push(value.clone());
-                seen.push((label, value));
+                values.push(value);
             }
         }
         let values = values.unwrap_or(Cells::new(Kind::String));

@@ -60,6 +60,7 @@ fn join(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         let mut out = Vec::new();
         for a in &lefts {
             for b in &rights {
+                ctx.check()?;
                 out.extend(joined(ctx, (a, &left), (b, &right), &on)?);
             }
         }

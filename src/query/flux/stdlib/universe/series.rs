@@ -1,7 +1,7 @@
 //! Functions that compare each row with those before it.
 
 use super::{VALUE, transformation};
-use crate::query::context::QueryError;
+use crate::query::context::{QueryContext, QueryError};
 use crate::query::flux::error::Failure;
 use crate::query::flux::eval::Evaluator;
 use crate::query::flux::stdlib::tables::each;
@@ -387,7 +387,7 @@ fn positive(call: &Call) -> Result<usize, Failure> {
 
 fn moving_average(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let n = positive(call)?;
-    each(call, move |_, table| {
+    each(call, move |ctx, table| {
         let values = numbers(cells_of(&table, VALUE, "movingAverage")?, "movingAverage")?;
         let mean = |part: &[Option<f64>]| {
             let present: Vec<f64> = part.iter().flatten().copied().collect();
@@ -403,7 +403,10 @@ fn moving_average(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> 
             }
             values.len().saturating_sub(1)
         } else {
-            values.windows(n).for_each(|part| out.push(mean(part)));
+            for part in values.windows(n) {
+                ctx.check()?;
+                out.push(mean(part));
+            }
             n - 1
         };
         let mut made = skip(&table, kept);
@@ -496,15 +499,18 @@ fn moves(values: &[Option<f64>]) -> Vec<(f64, f64)> {
 
 fn per_column(
     call: &Call,
-    compute: impl Fn(&[Option<f64>]) -> Vec<Option<f64>> + Send + Sync + 'static,
+    compute: impl Fn(&QueryContext, &[Option<f64>]) -> Result<Vec<Option<f64>>, QueryError>
+    + Send
+    + Sync
+    + 'static,
     skipped: usize,
 ) -> Result<Value, Failure> {
     let (columns, who) = (columns(call), call.function);
-    each(call, move |_, table| {
+    each(call, move |ctx, table| {
         let mut made = skip(&table, skipped);
         for label in &columns {
             let values = numbers(cells_of(&table, label, who)?, who)?;
-            let out = compute(&values);
+            let out = compute(ctx, &values)?;
             replace(
                 &mut made,
                 label,
@@ -517,7 +523,8 @@ fn per_column(
 
 fn relative_strength_index(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let n = positive(call)?;
-    let compute = move |values: &[Option<f64>]| {
+    let compute = move |ctx: &QueryContext, values: &[Option<f64>]| {
+        ctx.check()?;
         let count = n as f64;
         let (mut gain, mut loss) = (0.0, 0.0);
         let mut out = vec![None];
@@ -531,47 +538,53 @@ fn relative_strength_index(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, 
             }
             out.push((at + 1 >= n).then(|| 100.0 - 100.0 / (1.0 + gain / loss)));
         }
-        out
+        Ok(out)
     };
     per_column(call, compute, n)
 }
 
 fn chande(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let n = positive(call)?;
-    let compute = move |values: &[Option<f64>]| {
+    let compute = move |ctx: &QueryContext, values: &[Option<f64>]| {
         let mut out = vec![None; n.min(values.len())];
         for part in moves(values).windows(n) {
+            ctx.check()?;
             let gain: f64 = part.iter().map(|(up, _)| up).sum();
             let loss: f64 = part.iter().map(|(_, down)| down).sum();
             out.push(Some(100.0 * (gain - loss) / (gain + loss)));
         }
-        out
+        Ok(out)
     };
     per_column(call, compute, n)
 }
 
 /// How straight the last `n` moves went: net change by the sum of changes.
-fn efficiency(values: &[Option<f64>], n: usize) -> Vec<Option<f64>> {
+fn efficiency(
+    ctx: &QueryContext,
+    values: &[Option<f64>],
+    n: usize,
+) -> Result<Vec<Option<f64>>, QueryError> {
     let mut out = vec![None; n.min(values.len())];
     for part in moves(values).windows(n) {
+        ctx.check()?;
         let gain: f64 = part.iter().map(|(up, _)| up).sum();
         let loss: f64 = part.iter().map(|(_, down)| down).sum();
         out.push(Some((gain - loss).abs() / (gain + loss)));
     }
-    out
+    Ok(out)
 }
 
 fn kaufmans_er(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let n = positive(call)?;
-    per_column(call, move |values| efficiency(values, n), n)
+    per_column(call, move |ctx, values| efficiency(ctx, values, n), n)
 }
 
 fn kaufmans_ama(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let n = positive(call)?;
     let column = call.string_or("column", VALUE);
-    each(call, move |_, table| {
+    each(call, move |ctx, table| {
         let values = numbers(cells_of(&table, &column, "kaufmansAMA")?, "kaufmansAMA")?;
-        let ratios = efficiency(&values, n);
+        let ratios = efficiency(ctx, &values, n)?;
         let mut average = values.get(n.saturating_sub(1)).copied().flatten();
         let mut out = Vec::new();
         for (value, ratio) in values.iter().zip(&ratios).skip(n) {

@@ -453,7 +453,7 @@ fn histogram(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         }
     }
     bins.sort_by(f64::total_cmp);
-    each(call, move |_, table| {
+    each(call, move |ctx, table| {
         let values = numbers(cells_of(&table, &column, "histogram")?, "histogram")?;
         let values: Vec<f64> = values.into_iter().flatten().collect();
         let total = if normalize {
@@ -464,10 +464,12 @@ fn histogram(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         } else {
             1.0
         };
-        let counts: Vec<Option<f64>> = bins
-            .iter()
-            .map(|bin| Some(values.iter().filter(|value| *value <= bin).count() as f64 / total))
-            .collect();
+        let mut counts = Vec::with_capacity(bins.len());
+        for bin in &bins {
+            ctx.check()?;
+            let below = values.iter().filter(|value| *value <= bin).count();
+            counts.push(Some(below as f64 / total));
+        }
         let mut out = key_columns(&table, bins.len(), &[&bound_column, &count_column]);
         let bounds = Cells::Float(bins.iter().map(|bin| Some(*bin)).collect());
         out.columns.push(Column::new(bound_column.as_str(), bounds));
