@@ -182,8 +182,8 @@ fn types_of_operands_are_checked() {
             "error @1:14-1:15: expected () => time but found int",
         ),
         (
-            "option location = {zone: \"UTC\"}",
-            "error @1:8-1:16: option location is not supported by this version: windows are UTC",
+            "option location = {zone: \"Nowhere\"}",
+            "error @1:8-1:16: option location must be {zone: string, offset: duration} with a known zone",
         ),
     ] {
         let found = failure(text);

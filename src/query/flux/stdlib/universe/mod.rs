@@ -139,7 +139,7 @@ pub static PACKAGE: Package = Package {
         "pearsonr" => "(x, y, on) => cov(x: x, y: y, on: on, pearsonr: true)",
         "timeWeightedAvg" => "(unit, tables=<-) => tables |> integral(unit: unit, interpolate: \"linear\") |> map(fn: (r) => ({r with _value: r._value * float(v: uint(v: unit)) / float(v: int(v: r._stop) - int(v: r._start))}))",
         "timedMovingAverage" => "(every, period, column=\"_value\", tables=<-) => tables |> _hideBounds() |> window(every: every, period: period) |> mean(column: column) |> duplicate(column: \"_stop\", as: \"_time\") |> _restoreBounds()",
-        "truncateTimeColumn" => "(unit, timeColumn=\"_time\", tables=<-) => tables |> map(fn: (r) => ({r with _time: _truncated(t: r._time, unit: unit)}))",
+        "truncateTimeColumn" => "(unit, timeColumn=\"_time\", tables=<-) => tables |> duplicate(column: timeColumn, as: \"__time\") |> map(fn: (r) => ({r with __time: _truncated(t: r.__time, unit: unit)})) |> duplicate(column: \"__time\", as: timeColumn) |> drop(columns: [\"__time\"])",
         "inf" => "9223372036854775807ns",
         "toBool" => "(tables=<-) => tables |> _convertValues(type: \"bool\")",
         "toFloat" => "(tables=<-) => tables |> _convertValues(type: \"float\")",
