@@ -23,6 +23,13 @@ pub enum Expr {
     Call(Function, Vec<Expr>),
     /// Pieces of an interpolated string.
     Concat(Vec<Expr>),
+    /// A function of the library, called for each row.
+    Native(Arc<dyn RowFunction>, Vec<Expr>),
+}
+
+/// A function that an expression calls with the values of a row.
+pub trait RowFunction: std::fmt::Debug + Send + Sync {
+    fn call(&self, arguments: Vec<Value>) -> Result<Value, QueryError>;
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +130,13 @@ impl Expr {
                     .map(|argument| argument.eval(table, row))
                     .collect();
                 call(*function, &values?)
+            }
+            Self::Native(function, arguments) => {
+                let values: Result<Vec<_>, _> = arguments
+                    .iter()
+                    .map(|argument| argument.eval(table, row))
+                    .collect();
+                function.call(values?)
             }
             Self::Concat(pieces) => {
                 let mut text = String::new();

@@ -41,6 +41,10 @@ fn push_down(stream: &Stream, done: &mut Done) -> Stream {
                 _ => rebuild(stream, input),
             }
         }
+        Node::Apply { inputs, operation } => Arc::new(Node::Apply {
+            inputs: inputs.iter().map(|input| push_down(input, done)).collect(),
+            operation: Arc::clone(operation),
+        }),
         Node::Union(inputs) => Arc::new(Node::Union(
             inputs.iter().map(|input| push_down(input, done)).collect(),
         )),
@@ -108,7 +112,11 @@ pub fn input_of(node: &Node) -> Option<&Stream> {
         | Node::Window { input, .. }
         | Node::Pivot { input, .. } => Some(input),
         Node::AggregateWindow(window) => Some(&window.input),
-        Node::Scan(_) | Node::Literal(_) | Node::Names(..) | Node::Union(_) => None,
+        Node::Scan(_)
+        | Node::Literal(_)
+        | Node::Names(..)
+        | Node::Union(_)
+        | Node::Apply { .. } => None,
     }
 }
 
@@ -135,7 +143,11 @@ fn rebuild(node: &Node, new: Stream) -> Stream {
         | Node::Window { input, .. }
         | Node::Pivot { input, .. } => *input = new,
         Node::AggregateWindow(window) => window.input = new,
-        Node::Scan(_) | Node::Literal(_) | Node::Names(..) | Node::Union(_) => {}
+        Node::Scan(_)
+        | Node::Literal(_)
+        | Node::Names(..)
+        | Node::Union(_)
+        | Node::Apply { .. } => {}
     }
     Arc::new(node)
 }

@@ -3,6 +3,7 @@
 //! Nodes are shared, so a stream that is used twice is one node with two readers. `exec` runs a plan;
 //! before that [`optimise`](super::optimise::optimise) moves predicates into the scan.
 
+use super::exec::operation::Operation;
 use super::expr::Expr;
 use super::table::Table;
 use crate::engine::source::SeriesPredicate;
@@ -102,6 +103,11 @@ pub enum Node {
     Unique {
         input: Stream,
         column: String,
+    },
+    /// What no other node does.
+    Apply {
+        inputs: Vec<Stream>,
+        operation: Arc<dyn Operation>,
     },
     Fill {
         input: Stream,

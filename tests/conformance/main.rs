@@ -11,6 +11,7 @@
 )]
 
 mod differential;
+mod flux;
 mod influxql;
 mod line_protocol;
 #[path = "../support/mod.rs"]

@@ -3,10 +3,11 @@
 //! Transformations that look at one table at a time stream; those that need several (group, sort across
 //! tables, union by key) collect first. Memory that is held is booked on the query's account.
 
-mod aggregate;
-mod group;
+pub mod aggregate;
+pub mod group;
+pub mod operation;
 mod pivot;
-mod rows;
+pub mod rows;
 mod scan;
 pub mod window;
 
@@ -156,6 +157,10 @@ pub fn run<'a>(
                 value_column,
             };
             pivot::pivot(ctx, open(input)?, wanted)?
+        }
+        Node::Apply { inputs, operation } => {
+            let inputs: Result<Vec<_>, _> = inputs.iter().map(open).collect();
+            operation.run(ctx, inputs?)?
         }
         Node::Union(inputs) => {
             let mut all: Vec<Tables<'a>> = Vec::new();

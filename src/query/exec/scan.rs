@@ -363,11 +363,9 @@ fn windows_table(
         let found = rest.next_if(|stats| stats.window == number);
         let value = match (found, function) {
             (Some(stats), _) => answer(stats, function).0,
-            // A selector has no row to select in an empty window.
-            (None, WindowFunction::Select(_)) => continue,
             (None, _) if !window.create_empty => continue,
             (None, WindowFunction::Aggregate(Aggregate::Count)) => Value::Integer(0),
-            (None, WindowFunction::Aggregate(_)) => Value::Null,
+            (None, _) => Value::Null,
         };
         times.push(Some(if window.time_source == "_start" {
             start

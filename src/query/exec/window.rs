@@ -138,14 +138,54 @@ fn pairs_of(bounds: Bounds) -> Vec<(i64, i64)> {
 }
 
 /// The range that a table covers: of its group key, or of its times.
+/// A bound that is no part of the group key, but the same in all rows.
+fn shared(table: &Table, label: &str) -> Option<i64> {
+    let cells = &table.column(label)?.cells;
+    let Value::Time(first) = cells.get(0) else {
+        return None;
+    };
+    let same = (1..cells.len()).all(|row| cells.get(row) == Value::Time(first));
+    same.then_some(first)
+}
+
 fn range_of(table: &Table) -> Result<TimeRange, QueryError> {
     let bound = |label: &str| match table.key.get(label) {
-        Some(Value::Time(time)) => Ok(*time),
-        _ => Err(QueryError::Invalid(format!(
-            "window: the table has no {label} in its group key; use range() before"
-        ))),
+        Some(Value::Time(time)) => Some(*time),
+        _ => shared(table, label),
     };
-    Ok(TimeRange::new(bound("_start")?, bound("_stop")?))
+    if let (Some(start), Some(stop)) = (bound("_start"), bound("_stop")) {
+        return Ok(TimeRange::new(start, stop));
+    }
+    // A table that never had bounds reaches from its first point to its last.
+    let times = times_of(table)?;
+    let first = times.iter().flatten().min();
+    let last = times.iter().flatten().max();
+    match (first, last) {
+        (Some(first), Some(last)) => Ok(TimeRange::new(*first, last.saturating_add(1))),
+        _ => Err(QueryError::Invalid(
+            "window: the table has neither bounds nor times; use range() before".to_owned(),
+        )),
+    }
+}
+
+/// The part of the range in which windows can hold one of the times.
+fn occupied(range: TimeRange, times: &[Option<i64>], window: Window) -> TimeRange {
+    const MONTH: i64 = 31 * 86_400_000_000_000;
+    let months = window
+        .period
+        .months
+        .max(window.every.months)
+        .saturating_mul(MONTH);
+    let length = window.period.nanoseconds.max(window.every.nanoseconds);
+    let reach = length.saturating_add(months);
+    let (first, last) = (times.iter().flatten().min(), times.iter().flatten().max());
+    let (Some(first), Some(last)) = (first, last) else {
+        return range;
+    };
+    TimeRange::new(
+        range.start.max(first.saturating_sub(reach)),
+        range.stop.min(last.saturating_add(reach)),
+    )
 }
 
 fn times_of(table: &Table) -> Result<Vec<Option<i64>>, QueryError> {
@@ -190,8 +230,12 @@ pub fn window(
     window: Window,
     create_empty: bool,
 ) -> Result<Vec<Table>, QueryError> {
-    let range = range_of(table)?;
     let times = times_of(table)?;
+    let range = range_of(table)?;
+    let range = match create_empty {
+        true => range,
+        false => occupied(range, &times, window),
+    };
     let sorted = is_sorted(&times);
     let mut out = Vec::new();
     for (start, stop) in pairs_of(bounds_within(ctx, window, range)?) {
@@ -250,6 +294,10 @@ pub fn aggregate_window(
                 {
                     picked.push(*row);
                     stamps.push(Some(stamp));
+                } else if wanted.create_empty {
+                    // A row that does not exist: the group key, and nulls.
+                    picked.push(table.rows());
+                    stamps.push(Some(stamp));
                 }
             }
             WindowFunction::Aggregate(function) => {
@@ -279,6 +327,13 @@ pub fn aggregate_window(
 
 /// Selected rows with the window's bound as their time.
 fn stamped(mut table: Table, stamps: Vec<Option<i64>>, wanted: &AggregateWindow) -> Table {
+    // Rows made for empty windows have the group key too.
+    for column in &mut table.columns {
+        if let Some(value) = table.key.get(&column.label) {
+            let kind = column.cells.kind();
+            column.cells = Cells::Constant(value.clone(), kind, stamps.len());
+        }
+    }
     let destination = wanted.time_destination.as_str();
     let column = Column::new(destination, Cells::Time(stamps));
     match table

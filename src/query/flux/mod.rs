@@ -21,6 +21,7 @@ pub mod row;
 pub mod span;
 pub mod stdlib;
 pub mod stream;
+pub mod testcase;
 #[cfg(test)]
 pub mod tests;
 pub mod time;

@@ -4,12 +4,12 @@ use super::operators::fold_conditional;
 use super::{Evaluator, ScopeId};
 use crate::query::expr::Expr;
 use crate::query::flux::ast::{
-    Expression, ExpressionKind, Identifier, Name, Property, PropertyKey, StringPart,
+    Expression, ExpressionKind, Identifier, Name, Property, PropertyKey, StatementKind, StringPart,
 };
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::row::{self, RowRecord};
 use crate::query::flux::span::Span;
-use crate::query::flux::stdlib;
+use crate::query::flux::stdlib::{self, Member};
 use crate::query::flux::value::{Closure, Function, Record, Value};
 use crate::query::plan::Duration;
 use crate::query::table::Kind;
@@ -69,7 +69,7 @@ impl Evaluator<'_> {
             ExpressionKind::Call { .. } => self.call(expression, scope, None),
             ExpressionKind::Member { object, property } => {
                 let object = self.expression(object, scope)?;
-                member(&object, property, span)
+                self.member(&object, property, span)
             }
             ExpressionKind::Index { object, index } => self.index(object, index, scope),
             ExpressionKind::Unary { operator, operand } => {
@@ -102,15 +102,65 @@ impl Evaluator<'_> {
     }
 
     pub(super) fn identifier(
-        &self,
+        &mut self,
         name: &Name,
         span: Span,
         scope: ScopeId,
     ) -> Result<Value, Failure> {
-        match self.lookup(name, scope) {
-            Some(value) => Ok(value.clone()),
-            None => Err(FluxError::check(span, stdlib::describe_undefined(name)).into()),
+        if let Some(value) = self.lookup(name, scope) {
+            return Ok(value.clone());
         }
+        let universe = &stdlib::universe::PACKAGE;
+        match universe.member(name) {
+            Ok(member) => {
+                let value = self.library_member(member, span)?;
+                self.define(Self::PRELUDE, name.clone(), value.clone());
+                Ok(value)
+            }
+            Err(_) => Err(FluxError::check(span, stdlib::describe_undefined(name)).into()),
+        }
+    }
+
+    /// A value of the library; what is written in Flux sees only the universe.
+    fn library_member(&mut self, member: &Member, span: Span) -> Result<Value, Failure> {
+        if let Some(value) = member.value() {
+            return Ok(value);
+        }
+        let Member::Text(text) = member else {
+            return Ok(Value::Null);
+        };
+        let parsed = crate::query::flux::parse::parse(text);
+        let statement = parsed.file.body.first().map(|statement| &statement.kind);
+        match (statement, parsed.errors.first()) {
+            (Some(StatementKind::Expression(expression)), None) => {
+                let value = self.expression(expression, Self::PRELUDE)?;
+                Ok(value)
+            }
+            (_, error) => {
+                let reason = error.map_or("not an expression", |error| error.message.as_str());
+                let message = format!("the library itself is wrong: {reason}: {text}");
+                Err(FluxError::check(span, message).into())
+            }
+        }
+    }
+
+    fn member(
+        &mut self,
+        object: &Value,
+        property: &PropertyKey,
+        span: Span,
+    ) -> Result<Value, Failure> {
+        let Value::Package(package) = object else {
+            return member(object, property, span);
+        };
+        let key = (package.path, property.name.clone());
+        if let Some(value) = self.options.get(&key) {
+            return Ok(value.clone());
+        }
+        let found = package
+            .member(&property.name)
+            .map_err(|message| FluxError::check(span, message))?;
+        self.library_member(found, span)
     }
 
     fn index(
@@ -264,11 +314,6 @@ pub fn member(object: &Value, property: &PropertyKey, span: Span) -> Result<Valu
     let found = match object {
         Value::Record(record) => record.get(name).cloned(),
         Value::Row(record) => record.get(name),
-        Value::Package(package) => {
-            return package
-                .member(name)
-                .map_err(|m| FluxError::check(span, m).into());
-        }
         other => return Err(expected("a record", other, span)),
     };
     found.ok_or_else(|| FluxError::check(span, format!("record is missing label {name}")).into())

@@ -48,7 +48,10 @@ pub struct Evaluator<'c> {
     pub ctx: &'c QueryContext,
     scopes: Vec<Scope>,
     now_ns: i64,
+    location: Option<Value>,
     yields: Vec<Yield>,
+    /// What the program put in the place of members of packages: by path and name.
+    options: HashMap<(&'static str, Name), Value>,
     depth: u32,
     steps: u64,
 }
@@ -59,7 +62,9 @@ impl<'c> Evaluator<'c> {
             ctx,
             scopes: vec![Scope::default(), Scope::default()],
             now_ns,
+            location: None,
             yields: Vec::new(),
+            options: HashMap::new(),
             depth: 0,
             steps: 0,
         };
@@ -71,7 +76,9 @@ impl<'c> Evaluator<'c> {
             },
         ];
         for (name, member) in super::stdlib::universe::PACKAGE.members {
-            evaluator.define(Self::PRELUDE, (*name).into(), member.value());
+            if let Some(value) = member.value() {
+                evaluator.define(Self::PRELUDE, (*name).into(), value);
+            }
         }
         evaluator
     }
@@ -84,6 +91,16 @@ impl<'c> Evaluator<'c> {
     /// The time of `now()`, nanoseconds.
     pub const fn now(&self) -> i64 {
         self.now_ns
+    }
+
+    /// The time zone of `option location`; none is UTC.
+    pub const fn location(&self) -> Option<&Value> {
+        self.location.as_ref()
+    }
+
+    /// Adds a result under a name that the library chose.
+    pub fn add_result(&mut self, added: Yield) {
+        self.yields.push(added);
     }
 
     pub fn into_yields(self) -> Vec<Yield> {

@@ -5,7 +5,7 @@ use crate::query::flux::ast::{
     Block, Expression, File, Import, OptionTarget, Statement, StatementKind,
 };
 use crate::query::flux::error::{Failure, FluxError};
-use crate::query::flux::stdlib;
+use crate::query::flux::stdlib::{self, zone::Zone};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::Value;
 
@@ -33,6 +33,14 @@ impl Evaluator<'_> {
             .map_or_else(|| package.name.into(), |a| a.name.clone());
         self.define(Self::GLOBAL, name, Value::Package(package));
         Ok(())
+    }
+
+    /// The statements of a test case, as if they stood at the top of the file.
+    pub fn test_case(&mut self, body: &Block) -> Result<(), Failure> {
+        let scope = self.new_scope(Self::GLOBAL);
+        body.body
+            .iter()
+            .try_for_each(|statement| self.statement(statement, scope))
     }
 
     fn statement(&mut self, statement: &Statement, scope: ScopeId) -> Result<(), Failure> {
@@ -85,20 +93,30 @@ impl Evaluator<'_> {
         let name = match target {
             OptionTarget::Variable(name) => name,
             OptionTarget::Member { object, property } => {
-                let message = format!(
-                    "option {}.{} is not supported by this version",
-                    object.name, property.name
-                );
-                return Err(FluxError::check(object.span.to(property.span), message).into());
+                let span = object.span.to(property.span);
+                let owner = self.identifier(&object.name, object.span, scope)?;
+                let Value::Package(package) = owner else {
+                    let message = format!("{} is not a package", object.name);
+                    return Err(FluxError::check(span, message).into());
+                };
+                let value = self.expression(expression, scope)?;
+                self.options
+                    .insert((package.path, property.name.clone()), value);
+                return Ok(());
             }
         };
         let value = self.expression(expression, scope)?;
         match name.name.as_ref() {
             "now" => self.set_now(&value, expression)?,
-            "location" => {
-                let message = "option location is not supported by this version: windows are UTC";
-                return Err(FluxError::check(name.span, message).into());
-            }
+            "location" => match Zone::read(&value) {
+                Some(zone) if zone.is_utc() => self.location = None,
+                Some(_) => self.location = Some(value.clone()),
+                None => {
+                    let message = "option location must be {zone: string, offset: duration} \
+                                   with a known zone";
+                    return Err(FluxError::check(name.span, message).into());
+                }
+            },
             _ => {}
         }
         self.define(scope, name.name.clone(), value);

@@ -1,19 +1,9 @@
 //! `import "date"`: moving and truncating times that are known before rows are read.
 
-use super::{Accepts, Builtin, Call, Member, Package, Parameter};
+use super::{Accepts, Builtin, Call, Member, Package, Parameter, zone};
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::Evaluator;
-use crate::query::flux::time;
 use crate::query::flux::value::Value;
-
-static TRUNCATE: Builtin = Builtin {
-    name: "truncate",
-    parameters: &[
-        Parameter::required("t", Accepts::Moment),
-        Parameter::required("unit", Accepts::Duration),
-    ],
-    run: truncate,
-};
 
 static ADD: Builtin = Builtin {
     name: "add",
@@ -39,7 +29,21 @@ pub static PACKAGE: Package = Package {
     members: &[
         ("add", Member::Function(&ADD)),
         ("sub", Member::Function(&SUB)),
-        ("truncate", Member::Function(&TRUNCATE)),
+        ("second", Member::Function(&zone::SECOND)),
+        ("minute", Member::Function(&zone::MINUTE)),
+        ("hour", Member::Function(&zone::HOUR)),
+        ("weekDay", Member::Function(&zone::WEEK_DAY)),
+        ("monthDay", Member::Function(&zone::MONTH_DAY)),
+        ("yearDay", Member::Function(&zone::YEAR_DAY)),
+        ("month", Member::Function(&zone::MONTH)),
+        ("year", Member::Function(&zone::YEAR)),
+        ("week", Member::Function(&zone::WEEK)),
+        ("quarter", Member::Function(&zone::QUARTER)),
+        ("millisecond", Member::Function(&zone::MILLISECOND)),
+        ("microsecond", Member::Function(&zone::MICROSECOND)),
+        ("nanosecond", Member::Function(&zone::NANOSECOND)),
+        ("time", Member::Function(&zone::TIME)),
+        ("truncate", Member::Function(&zone::TRUNCATE)),
     ],
 };
 
@@ -59,18 +63,6 @@ fn moment(evaluator: &Evaluator<'_>, call: &Call, name: &str) -> Result<i64, Fai
 
 fn out_of_range(call: &Call) -> Failure {
     call.fault("the time is out of range")
-}
-
-fn truncate(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    let at = moment(evaluator, call, "t")?;
-    let unit = call.duration("unit").unwrap_or_default();
-    if unit.is_zero() || unit.is_negative() || (unit.months > 0 && unit.nanoseconds > 0) {
-        let message = format!("unit must be a positive duration without mixed months, got {unit}");
-        return Err(FluxError::check(call.span_of("unit"), message).into());
-    }
-    time::truncate(at, unit)
-        .map(Value::Time)
-        .ok_or_else(|| out_of_range(call))
 }
 
 fn add(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {

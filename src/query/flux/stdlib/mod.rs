@@ -6,13 +6,23 @@
 mod absent;
 mod array;
 mod call;
+mod csv;
 mod date;
+mod debug;
+mod experimental;
+mod generate;
 mod influxdb;
 mod math;
+mod native;
+mod plain;
 mod regexp;
+mod sampledata;
 mod schema;
 mod strings;
+mod tables;
+pub mod testing;
 pub mod universe;
+pub mod zone;
 
 pub use absent::describe_undefined;
 pub use call::{Accepts, Call, Need, Parameter};
@@ -38,6 +48,8 @@ impl std::fmt::Debug for Builtin {
 pub enum Member {
     Function(&'static Builtin),
     Constant(Constant),
+    /// An expression of the language over the universe, read when it is first used.
+    Text(&'static str),
 }
 
 pub enum Constant {
@@ -48,14 +60,16 @@ pub enum Constant {
 }
 
 impl Member {
-    pub const fn value(&self) -> Value {
-        match self {
+    /// `None` for what has to be evaluated first.
+    pub const fn value(&self) -> Option<Value> {
+        Some(match self {
+            Self::Text(_) => return None,
             Self::Function(builtin) => Value::Function(Function::Builtin(builtin)),
             Self::Constant(Constant::Boolean(value)) => Value::Boolean(*value),
             Self::Constant(Constant::Float(value)) => Value::Float(*value),
             Self::Constant(Constant::Integer(value)) => Value::Integer(*value),
             Self::Constant(Constant::Unsigned(value)) => Value::Unsigned(*value),
-        }
+        })
     }
 }
 
@@ -73,9 +87,9 @@ impl std::fmt::Debug for Package {
 
 impl Package {
     /// The error is the message for a name that the package lacks.
-    pub fn member(&self, name: &str) -> Result<Value, String> {
+    pub fn member(&self, name: &str) -> Result<&'static Member, String> {
         let found = self.members.iter().find(|(have, _)| *have == name);
-        found.map(|(_, member)| member.value()).ok_or_else(|| {
+        found.map(|(_, member)| member).ok_or_else(|| {
             format!(
                 "function {}.{name} does not exist or is not supported yet",
                 self.name
@@ -84,9 +98,28 @@ impl Package {
     }
 }
 
-const PACKAGES: [&Package; 9] = [
+const PACKAGES: &[&Package] = &[
     &universe::PACKAGE,
     &array::PACKAGE,
+    &array::EXPERIMENTAL,
+    &csv::PACKAGE,
+    &generate::PACKAGE,
+    &zone::BOUNDARIES,
+    &sampledata::PACKAGE,
+    &testing::PLANNER_OPTIONS,
+    &testing::INTERNAL,
+    &plain::TYPES,
+    &plain::DICT,
+    &plain::BITWISE,
+    &plain::EXPERIMENTAL_BITWISE,
+    &plain::TIMEZONE,
+    &plain::RUNTIME,
+    &plain::SYSTEM,
+    &plain::EXPERIMENTAL,
+    &csv::EXPERIMENTAL,
+    &debug::PACKAGE,
+    &testing::PACKAGE,
+    &testing::EXPECT,
     &date::PACKAGE,
     &influxdb::PACKAGE,
     &math::PACKAGE,
@@ -97,7 +130,10 @@ const PACKAGES: [&Package; 9] = [
 ];
 
 pub fn package(path: &str) -> Option<&'static Package> {
-    PACKAGES.into_iter().find(|package| package.path == path)
+    PACKAGES
+        .iter()
+        .copied()
+        .find(|package| package.path == path)
 }
 
 /// The message for an import that can't be had.

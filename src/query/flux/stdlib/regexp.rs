@@ -1,5 +1,7 @@
 //! `import "regexp"`: making regular expressions of strings, and matching with them.
 
+use super::native::natives;
+use super::strings::{given, integer, mismatch};
 use super::{Accepts, Builtin, Call, Member, Package, Parameter};
 use crate::query::expr::Expr;
 use crate::query::flux::error::Failure;
@@ -29,10 +31,50 @@ static MATCH: Builtin = Builtin {
     run: match_string,
 };
 
+natives! {
+    REPLACE_ALL "replaceAllString" ["r", "v", "t"] |call| {
+        let (v, t) = (given(call, "v")?, given(call, "t")?);
+        Ok(Value::String(regex_of(call)?.replace_all(&v, &*t).into_owned().into()))
+    };
+    FIND "findString" ["r", "v"] |call| {
+        let v = given(call, "v")?;
+        Ok(Value::from(regex_of(call)?.find(&v).map_or("", |found| found.as_str())))
+    };
+    FIND_INDEX "findStringIndex" ["r", "v"] |call| {
+        let v = given(call, "v")?;
+        let place = regex_of(call)?.find(&v).map(|found| [found.start(), found.end()]);
+        let places = place.into_iter().flatten();
+        let places = places.map(|at| Value::Integer(i64::try_from(at).unwrap_or(i64::MAX)));
+        Ok(Value::Array(Arc::new(places.collect())))
+    };
+    SPLIT "splitRegexp" ["r", "v", "i"] |call| {
+        let v = given(call, "v")?;
+        let regex = regex_of(call)?;
+        let parts: Vec<Value> = match usize::try_from(integer(call, "i")?) {
+            Ok(n) => regex.splitn(&v, n).map(Value::from).collect(),
+            Err(_) => regex.split(&v).map(Value::from).collect(),
+        };
+        Ok(Value::Array(Arc::new(parts)))
+    };
+    GET_STRING "getString" ["r"] |call| Ok(Value::from(regex_of(call)?.as_str()));
+}
+
+fn regex_of(call: &Call) -> Result<Arc<regex::Regex>, Failure> {
+    match call.value("r") {
+        Some(Value::Regex(regex)) => Ok(Arc::clone(regex)),
+        _ => Err(mismatch(call, "regexp", "r")),
+    }
+}
+
 pub static PACKAGE: Package = Package {
     path: "regexp",
     name: "regexp",
     members: &[
+        ("findString", Member::Function(&FIND)),
+        ("findStringIndex", Member::Function(&FIND_INDEX)),
+        ("getString", Member::Function(&GET_STRING)),
+        ("replaceAllString", Member::Function(&REPLACE_ALL)),
+        ("splitRegexp", Member::Function(&SPLIT)),
         ("compile", Member::Function(&COMPILE)),
         ("matchRegexpString", Member::Function(&MATCH)),
         ("quoteMeta", Member::Function(&QUOTE_META)),

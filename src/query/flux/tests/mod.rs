@@ -2,6 +2,7 @@
 
 mod clients;
 mod faults;
+mod library;
 pub mod memory;
 mod queries;
 

@@ -1,12 +1,18 @@
 //! Functions that change columns and group keys.
 
 use super::{VALUE, transformation};
+use crate::query::context::QueryError;
+use crate::query::flux::ast::Name;
 use crate::query::flux::error::{Failure, FluxError};
-use crate::query::flux::eval::Evaluator;
+use crate::query::flux::eval::{Argument, Evaluator};
+use crate::query::flux::row;
+use crate::query::flux::span::Span;
+use crate::query::flux::stdlib::tables::regroup;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
 use crate::query::flux::stream::Stream;
-use crate::query::flux::value::Value;
+use crate::query::flux::value::{Function, Value};
 use crate::query::plan::{Grouping, Node};
+use crate::query::table::{Column, GroupKey, Table, Value as CellValue};
 use std::sync::Arc;
 
 transformation!(
@@ -94,17 +100,52 @@ fn group(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     }))
 }
 
-/// The columns of a function that takes either names or a function of names.
+/// The columns that the call names, when it does not give a function of names instead.
 fn named_columns(call: &Call) -> Result<Vec<String>, Failure> {
-    if call.has("fn") {
-        let message = format!("parameter fn of {} is not supported yet", call.function);
-        return Err(FluxError::check(call.span_of("fn"), message).into());
-    }
     call.strings("columns")
         .ok_or_else(|| FluxError::check(call.span, "missing required argument columns").into())
 }
 
-fn keep(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+/// Tables of one row, `column`: the label that a function is asked about.
+fn asked(label: &str) -> Table {
+    Table {
+        key: GroupKey::default(),
+        columns: vec![Column::constant("column", CellValue::string(label), 1)],
+    }
+}
+
+/// Without the columns for which the function says `unwanted`.
+fn dropped_by(
+    evaluator: &mut Evaluator<'_>,
+    call: &Call,
+    function: &Function,
+    unwanted: bool,
+) -> Result<Value, Failure> {
+    let span = call.span_of("fn");
+    let made = of_label(evaluator, function, span)?;
+    let cell = row::to_cell(&made).map_err(|reason| row::fault(span, &reason))?;
+    let predicate = Arc::unwrap_or_clone(cell.expr);
+    regroup(call, move |_, mut table| {
+        let mut dropped: Vec<Name> = Vec::new();
+        for column in &table.columns {
+            if predicate.holds(&asked(&column.label), 0)? == unwanted {
+                dropped.push(Arc::clone(&column.label));
+            }
+        }
+        table
+            .columns
+            .retain(|column| !dropped.contains(&column.label));
+        table.key = table
+            .key
+            .without(|label| dropped.iter().any(|have| **have == *label));
+        Ok(vec![table])
+    })
+}
+
+fn keep(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    if let Some(function) = call.function("fn") {
+        return dropped_by(evaluator, call, &function, false);
+    }
     let columns = named_columns(call)?;
     Ok(tables(Node::Keep {
         input: call.tables()?,
@@ -112,7 +153,10 @@ fn keep(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     }))
 }
 
-fn drop_columns(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+fn drop_columns(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    if let Some(function) = call.function("fn") {
+        return dropped_by(evaluator, call, &function, true);
+    }
     let columns = named_columns(call)?;
     Ok(tables(Node::Drop {
         input: call.tables()?,
@@ -120,10 +164,44 @@ fn drop_columns(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     }))
 }
 
-fn rename(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    if call.has("fn") {
-        let message = "parameter fn of rename is not supported yet";
-        return Err(FluxError::check(call.span_of("fn"), message).into());
+/// Renames all columns by a function of their names.
+fn rename_by(
+    evaluator: &mut Evaluator<'_>,
+    call: &Call,
+    function: &Function,
+) -> Result<Value, Failure> {
+    let span = call.span_of("fn");
+    let made = of_label(evaluator, function, span)?;
+    let cell = row::to_cell(&made).map_err(|reason| row::fault(span, &reason))?;
+    let expr = Arc::unwrap_or_clone(cell.expr);
+    regroup(call, move |_, table| {
+        let mut names = Vec::with_capacity(table.columns.len());
+        for column in &table.columns {
+            match expr.eval(&asked(&column.label), 0)? {
+                CellValue::String(name) => names.push((column.label.to_string(), name.to_string())),
+                _ => {
+                    let message = "rename: fn must return a string";
+                    return Err(QueryError::Invalid(message.to_owned()));
+                }
+            }
+        }
+        crate::query::exec::rows::rename(table, &names).map(|table| vec![table])
+    })
+}
+
+/// The function's value of a label that is only known per table.
+fn of_label(
+    evaluator: &mut Evaluator<'_>,
+    function: &Function,
+    span: Span,
+) -> Result<Value, Failure> {
+    let label = Value::Cell(row::Cell::column(&"column".into()));
+    evaluator.call_function(function, vec![Argument::named("column", label, span)], span)
+}
+
+fn rename(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    if let Some(function) = call.function("fn") {
+        return rename_by(evaluator, call, &function);
     }
     let Some(record) = call.record("columns") else {
         return Err(FluxError::check(call.span, "missing required argument columns").into());

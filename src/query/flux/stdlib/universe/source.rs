@@ -4,8 +4,8 @@ use super::columns::tables;
 use super::transformation;
 use crate::engine::source::SeriesPredicate;
 use crate::model::TimeRange;
-use crate::query::context::{QueryError, VisibleBucket};
-use crate::query::expr::{BinaryOp, Expr};
+use crate::query::context::{QueryContext, QueryError, VisibleBucket};
+use crate::query::exec::operation::Regroup;
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::{Evaluator, Yield};
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
@@ -195,37 +195,47 @@ fn narrowed(input: &plan::Stream, range: TimeRange) -> Value {
             ..scan.clone()
         }));
     }
-    let compare = |op, time| {
-        let time = Expr::Literal(table::Value::Time(time));
-        Expr::Binary(op, Box::new(Expr::Column("_time".into())), Box::new(time))
+    let change = move |ctx: &QueryContext, table: Table| bounded(ctx, &table, range);
+    let operation = Regroup {
+        name: "range",
+        change,
     };
-    let predicate = Expr::Binary(
-        BinaryOp::And,
-        Box::new(compare(BinaryOp::GreaterOrEqual, range.start)),
-        Box::new(compare(BinaryOp::Less, range.stop)),
-    );
-    let input = Arc::clone(input);
-    let filtered = Arc::new(Node::Filter {
-        input,
-        predicate,
-        keep_empty: false,
-    });
-    let bound = |label: &str, time, pick_mine| {
-        let column = || Box::new(Expr::Column(label.into()));
-        let mine = || Box::new(Expr::Literal(table::Value::Time(time)));
-        // The narrower of both; a table without bounds gets these.
-        let inside = Expr::Binary(pick_mine, column(), mine());
-        let expr = Expr::If(Box::new(inside), column(), mine());
-        (Arc::<str>::from(label), expr)
+    super::super::tables::apply(vec![Arc::clone(input)], operation)
+}
+
+/// Rows within the range; its bounds become part of the group key.
+fn bounded(ctx: &QueryContext, table: &Table, range: TimeRange) -> Result<Vec<Table>, QueryError> {
+    let Some(times) = table.column("_time") else {
+        return Err(QueryError::Invalid(
+            "range: no column \"_time\" exists".to_owned(),
+        ));
     };
-    tables(Node::Map {
-        input: filtered,
-        columns: vec![
-            bound("_start", range.start, BinaryOp::Greater),
-            bound("_stop", range.stop, BinaryOp::Less),
-        ],
-        extend: true,
-    })
+    ctx.check()?;
+    let bound = |label: &str| match table.key.get(label) {
+        Some(table::Value::Time(time)) => Some(*time),
+        _ => None,
+    };
+    let start = bound("_start").map_or(range.start, |have| have.max(range.start));
+    let stop = bound("_stop").map_or(range.stop, |have| have.min(range.stop));
+    let within = |row: &usize| match times.cells.get(*row) {
+        table::Value::Time(time) => start <= time && time < stop,
+        _ => false,
+    };
+    let rows: Vec<usize> = (0..table.rows()).filter(within).collect();
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut out = table.take(&rows);
+    for (label, time) in [("_start", start), ("_stop", stop)] {
+        let value = table::Value::Time(time);
+        out.key = out.key.with(label, value.clone());
+        let column = Column::constant(label, value, rows.len());
+        match out.position(label).and_then(|at| out.columns.get_mut(at)) {
+            Some(have) => *have = column,
+            None => out.columns.push(column),
+        }
+    }
+    Ok(vec![out])
 }
 
 fn now(evaluator: &mut Evaluator<'_>, _: &Call) -> Result<Value, Failure> {

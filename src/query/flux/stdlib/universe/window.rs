@@ -5,10 +5,13 @@ use super::{VALUE, transformation};
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::span::Span;
+use crate::query::flux::stdlib::tables::whole;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::{Function, Value};
 use crate::query::plan::{AggregateWindow, Node, Window, WindowFunction};
+use crate::query::table::{Cells, GroupKey, Kind, Table, Value as CellValue};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 transformation!(
@@ -58,9 +61,11 @@ fn only(call: &Call, name: &str, value: &str) -> Result<(), Failure> {
 }
 
 /// `{zone: "UTC", offset: 0h}` is the only location there is yet.
-fn only_utc(call: &Call) -> Result<(), Failure> {
-    let Some(location) = call.record("location") else {
-        return Ok(());
+fn only_utc(evaluator: &Evaluator<'_>, call: &Call) -> Result<(), Failure> {
+    let location = match (call.record("location"), evaluator.location()) {
+        (Some(location), _) => location,
+        (None, Some(Value::Record(location))) => Arc::clone(location),
+        (None, _) => return Ok(()),
     };
     let plain = location
         .iter()
@@ -79,8 +84,8 @@ fn only_utc(call: &Call) -> Result<(), Failure> {
     Err(FluxError::check(call.span_of("location"), message).into())
 }
 
-fn bounds(call: &Call) -> Result<Window, Failure> {
-    only_utc(call)?;
+fn bounds(evaluator: &Evaluator<'_>, call: &Call) -> Result<Window, Failure> {
+    only_utc(evaluator, call)?;
     let every = call
         .duration("every")
         .or_else(|| call.duration("period"))
@@ -104,19 +109,61 @@ fn bounds(call: &Call) -> Result<Window, Failure> {
     })
 }
 
-fn window(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+fn window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     if !call.has("every") && !call.has("period") {
         return Err(call.fault("one of every and period must be given"));
     }
     only(call, "timeColumn", "_time")?;
     only(call, "startColumn", "_start")?;
     only(call, "stopColumn", "_stop")?;
-    let (input, window) = (call.tables()?, bounds(call)?);
+    if call
+        .duration("every")
+        .is_some_and(|every| every.nanoseconds == i64::MAX)
+    {
+        return unwindowed(call);
+    }
+    let (input, window) = (call.tables()?, bounds(evaluator, call)?);
     let create_empty = call.boolean_or("createEmpty", false);
     Ok(tables(Node::Window {
         input,
         window,
         create_empty,
+    }))
+}
+
+/// One window that holds all: from the first `_start` of all tables to the last `_stop`.
+fn unwindowed(call: &Call) -> Result<Value, Failure> {
+    let input = call.tables()?;
+    Ok(whole(call, vec![input], |_, inputs| {
+        let tables: Vec<Table> = inputs.into_iter().flatten().collect();
+        let bounds = |label: &str| {
+            let times = tables
+                .iter()
+                .filter_map(|table| match table.key.get(label) {
+                    Some(CellValue::Time(time)) => Some(*time),
+                    _ => None,
+                });
+            times.collect::<Vec<_>>()
+        };
+        let start = bounds("_start").into_iter().min();
+        let stop = bounds("_stop").into_iter().max();
+        let mut out: BTreeMap<GroupKey, Table> = BTreeMap::new();
+        for mut table in tables {
+            let rows = table.rows();
+            for (label, time) in [("_start", start), ("_stop", stop)] {
+                let Some(time) = time else { continue };
+                let value = CellValue::Time(time);
+                table.key = table.key.with(label, value.clone());
+                super::replace(&mut table, label, Cells::Constant(value, Kind::Time, rows));
+            }
+            match out.get_mut(&table.key) {
+                Some(have) => have.append(&table),
+                None => {
+                    out.insert(table.key.clone(), table);
+                }
+            }
+        }
+        Ok(out.into_values().collect())
     }))
 }
 
@@ -127,21 +174,84 @@ fn aggregate_window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value,
         let message = "timeSrc must be \"_stop\" or \"_start\" in this version";
         return Err(FluxError::check(call.span_of("timeSrc"), message).into());
     }
-    let window = bounds(call)?;
+    let window = bounds(evaluator, call)?;
     let input = call.tables()?;
     let Some(function) = call.function("fn") else {
         return Err(call.fault("fn is missing"));
     };
-    let function = of_window(evaluator, &function, &column, call.span_of("fn"))?;
+    let create_empty = call.boolean_or("createEmpty", true);
+    let time_destination = call.string_or("timeDst", "_time");
+    let span = call.span_of("fn");
+    let Some(known) = of_window(evaluator, &function, &column, span)? else {
+        let windows = Windows {
+            window,
+            create_empty,
+            time_source,
+            time_destination,
+        };
+        return in_windows(evaluator, call, &function, &column, &windows);
+    };
     Ok(tables(Node::AggregateWindow(AggregateWindow {
         input,
         window,
-        function,
+        function: known,
         column,
         time_source,
-        time_destination: call.string_or("timeDst", "_time"),
-        create_empty: call.boolean_or("createEmpty", true),
+        time_destination,
+        create_empty,
     })))
+}
+
+struct Windows {
+    window: Window,
+    create_empty: bool,
+    time_source: String,
+    time_destination: String,
+}
+
+/// Any function of tables, run on each window by itself.
+fn in_windows(
+    evaluator: &mut Evaluator<'_>,
+    call: &Call,
+    function: &Function,
+    column: &str,
+    windows: &Windows,
+) -> Result<Value, Failure> {
+    let span = call.span_of("fn");
+    let piped = |value: Value| Argument {
+        name: None,
+        value,
+        span,
+    };
+    let hide = Function::Builtin(&super::inspect::HIDE_BOUNDS);
+    let input = evaluator.call_function(&hide, vec![piped(call.required("tables"))], span)?;
+    let Value::Stream(input) = input else {
+        return Ok(input);
+    };
+    let windowed = tables(Node::Window {
+        input: input.bounded()?,
+        window: windows.window,
+        create_empty: windows.create_empty,
+    });
+    let mut arguments = vec![piped(windowed)];
+    if takes_column(function) {
+        arguments.push(Argument::named("column", column.into(), span));
+    }
+    let made = evaluator.call_function(function, arguments, span)?;
+    let Value::Stream(made) = made else {
+        let message = format!(
+            "expected stream but found {} (argument fn)",
+            made.type_name()
+        );
+        return Err(FluxError::check(span, message).into());
+    };
+    let stamped = tables(Node::Duplicate {
+        input: made.bounded()?,
+        column: windows.time_source.clone(),
+        into: windows.time_destination.clone(),
+    });
+    let restore = Function::Builtin(&super::inspect::RESTORE_BOUNDS);
+    evaluator.call_function(&restore, vec![piped(stamped)], span)
 }
 
 /// The aggregate or selector that a function of tables comes down to: it is tried on a stand-in.
@@ -150,7 +260,7 @@ fn of_window(
     function: &Function,
     column: &str,
     span: Span,
-) -> Result<WindowFunction, Failure> {
+) -> Result<Option<WindowFunction>, Failure> {
     let stand_in = Arc::new(Node::Literal(Vec::new()));
     let tables = Value::Stream(Stream::tables(Arc::clone(&stand_in)));
     let mut arguments = vec![Argument {
@@ -162,11 +272,6 @@ fn of_window(
         arguments.push(Argument::named("column", column.into(), span));
     }
     let result = evaluator.call_function(function, arguments, span)?;
-    let unsupported = || {
-        let message = "fn of aggregateWindow must be, or only call, one of count, sum, mean, min, \
-                       max, first, last on the given column: others are not supported yet";
-        Failure::from(FluxError::check(span, message))
-    };
     let Value::Stream(Stream {
         kind: StreamKind::Tables(node),
         ..
@@ -189,12 +294,12 @@ fn of_window(
             function,
             column,
         } => (input, WindowFunction::Select(*function), column),
-        _ => return Err(unsupported()),
+        _ => return Ok(None),
     };
     if !Arc::ptr_eq(input, &stand_in) || used != column {
-        return Err(unsupported());
+        return Ok(None);
     }
-    Ok(wanted)
+    Ok(Some(wanted))
 }
 
 /// A function of the program need not name a parameter that it does not use.

@@ -1,0 +1,113 @@
+//! The part of `import "experimental"` that works on tables in its own way.
+
+use super::tables::regroup;
+use super::universe::{invalid, replace};
+use super::{Accepts, Builtin, Call, Parameter};
+use crate::query::exec::group::divide_by;
+use crate::query::flux::error::Failure;
+use crate::query::flux::eval::Evaluator;
+use crate::query::flux::value::Value;
+use crate::query::table::{Cells, Column, Kind, Table, Value as Cell};
+use std::sync::Arc;
+
+pub static GROUP: Builtin = Builtin {
+    name: "group",
+    parameters: &[
+        Parameter::TABLES,
+        Parameter::required("columns", Accepts::Strings),
+        Parameter::required("mode", Accepts::String),
+    ],
+    run: group,
+};
+pub static SET: Builtin = Builtin {
+    name: "set",
+    parameters: &[Parameter::TABLES, Parameter::required("o", Accepts::Record)],
+    run: set,
+};
+pub static UNPIVOT: Builtin = Builtin {
+    name: "unpivot",
+    parameters: &[
+        Parameter::TABLES,
+        Parameter::optional("otherColumns", Accepts::Strings),
+    ],
+    run: unpivot,
+};
+
+/// Adds columns to the group key.
+fn group(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    if call.string_or("mode", "extend") != "extend" {
+        return Err(call.fault("the only mode is \"extend\""));
+    }
+    let columns = call.strings("columns").unwrap_or_default();
+    regroup(call, move |_, table| {
+        let labels: Vec<Arc<str>> = table
+            .columns
+            .iter()
+            .map(|column| &column.label)
+            .filter(|label| table.key.has(label) || columns.iter().any(|c| **c == ***label))
+            .cloned()
+            .collect();
+        Ok(divide_by(table, &labels))
+    })
+}
+
+fn set(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    let mut values = Vec::new();
+    for (name, value) in call.record("o").unwrap_or_default().iter() {
+        match value.to_cell_value() {
+            Some(value) => values.push((Arc::clone(name), value)),
+            None => {
+                let found = value.type_name();
+                return Err(call.fault(format!("a column can't hold a value of type {found}")));
+            }
+        }
+    }
+    regroup(call, move |_, mut table| {
+        let rows = table.rows();
+        for (name, value) in &values {
+            let kind = value.kind().unwrap_or(Kind::String);
+            if table.key.has(name) {
+                table.key = table.key.with(name, value.clone());
+            }
+            replace(&mut table, name, Cells::Constant(value.clone(), kind, rows));
+        }
+        Ok(vec![table])
+    })
+}
+
+/// Columns become rows with `_field` and `_value`.
+fn unpivot(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    let others = call
+        .strings("otherColumns")
+        .unwrap_or_else(|| vec!["_time".to_owned()]);
+    regroup(call, move |_, table| {
+        let is_other = |label: &str| others.iter().any(|other| other == label);
+        let mut out = Vec::new();
+        for column in &table.columns {
+            if table.key.has(&column.label) || is_other(&column.label) {
+                continue;
+            }
+            let rows: Vec<usize> = (0..table.rows())
+                .filter(|row| column.cells.get(*row) != Cell::Null)
+                .collect();
+            let kept = table
+                .columns
+                .iter()
+                .filter(|have| table.key.has(&have.label) || is_other(&have.label));
+            let mut columns: Vec<Column> = kept
+                .map(|have| Column::new(Arc::clone(&have.label), have.cells.take(&rows)))
+                .collect();
+            let field = Cell::String(Arc::clone(&column.label));
+            columns.push(Column::constant("_field", field.clone(), rows.len()));
+            columns.push(Column::new("_value", column.cells.take(&rows)));
+            if table.key.has("_field") {
+                return Err(invalid("unpivot: \"_field\" is in the group key already"));
+            }
+            out.push(Table {
+                key: table.key.with("_field", field),
+                columns,
+            });
+        }
+        Ok(out)
+    })
+}
