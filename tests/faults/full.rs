@@ -21,7 +21,10 @@ fn a_full_file_system_refuses_writes_and_goes_on_when_space_returns() {
         .flag("storage-min-free-bytes", "20MiB")
         .start();
     let mut ledger = Ledger::new(0);
-    assert!(ledger.write_noisy_batch(&server, 2000), "there is space yet");
+    assert!(
+        ledger.write_noisy_batch(&server, 2000),
+        "there is space yet"
+    );
     let mut refused = 0;
     for _ in 0..4000 {
         if !ledger.write_noisy_batch(&server, 2000) {

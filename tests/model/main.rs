@@ -12,6 +12,7 @@
 
 #[path = "../../src/ingest/pace.rs"]
 mod pace;
+#[allow(unused_imports, reason = "those of its unit tests, which stay out")]
 #[path = "../../src/ingest/queue.rs"]
 mod queue;
 mod sync;
