@@ -53,7 +53,7 @@ fn any_function_of_tables_runs_in_windows() {
          |> filter(fn: (r) => r._field == \"usage\" and r.host == \"a\")
          |> aggregateWindow(every: 2m, fn: median) |> keep(columns: [\"_time\", \"_value\"])",
     );
-    assert_eq!(rows, ["0,1970-01-01T00:02:00Z,1.5"], "{POINTS}");
+    assert_eq!(rows, ["0,1.5,1970-01-01T00:02:00Z"], "{POINTS}");
 }
 
 #[test]
