@@ -309,11 +309,14 @@ impl Ingest {
             let index = Arc::clone(&self.index);
             threads.push(spawn(format!("sealer-{}", partition.number), move || {
                 for job in jobs {
-                    if let Job::Seal(frozen) = &job {
-                        // A block must hold no part of a batch that another writer could still lose.
-                        all.iter()
-                            .for_each(|partition| partition.wait_journaled(frozen.watermark));
-                    }
+                    // Nothing may be stored, or gone, by a batch or deletion that another writer could still
+                    // lose.
+                    let sequence = match &job {
+                        Job::Seal(frozen) => frozen.watermark,
+                        Job::Delete { sequence, .. } => *sequence,
+                    };
+                    all.iter()
+                        .for_each(|partition| partition.wait_journaled(sequence));
                     sealer.work(job, &index);
                     sealer.end_job();
                 }
