@@ -23,6 +23,7 @@ pub mod logging;
 pub mod model;
 pub mod notify;
 pub mod query;
+pub mod recover;
 pub mod series;
 pub mod server;
 pub mod storage;

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Command::Version => show(&format!("influxd {}\n", env!("CARGO_PKG_VERSION"))),
         Command::DefaultConfig => show(&print::default_file()),
         Command::ReadmeTable => show(&print::readme_table()),
-        Command::Config | Command::Run => configured(&arguments),
+        Command::Config | Command::Recover | Command::Run => configured(&arguments),
     }
 }
 
@@ -37,6 +37,7 @@ fn configured(arguments: &Arguments) -> ExitCode {
     match checked {
         Err(error) => fail(WRONG_CONFIGURATION, &error),
         Ok((raw, _)) if arguments.command == Command::Config => show(&print::effective(&raw)),
+        Ok((_, config)) if arguments.command == Command::Recover => recover(&config.storage.path),
         Ok((_, config)) => run(config),
     }
 }
@@ -53,6 +54,24 @@ fn run(mut config: Config) -> ExitCode {
     match server::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error.exit_code(), &error),
+    }
+}
+
+fn recover(path: &Path) -> ExitCode {
+    let mut tell = |progress: &str| {
+        // Nobody need be listening.
+        let _ = writeln!(std::io::stderr().lock(), "influxd: {progress}");
+    };
+    let recovered = influxd::recover::recover(path, &mut tell);
+    match recovered {
+        Err(error) => fail(DATA_DIRECTORY_UNUSABLE, &error),
+        Ok(report) => {
+            let mut text = Vec::new();
+            match report.print(&mut text) {
+                Ok(()) => show(&String::from_utf8_lossy(&text)),
+                Err(error) => fail(FAILED, &error),
+            }
+        }
     }
 }
 

@@ -740,7 +740,7 @@ fn parse_hash(hex: &str) -> Option<TokenHash> {
     Some(hash)
 }
 
-fn read_all<T: DeserializeOwned>(
+pub(super) fn read_all<T: DeserializeOwned>(
     store: &dyn MetaStore,
     prefix: &str,
 ) -> Result<Vec<T>, CatalogError> {

@@ -10,6 +10,8 @@ pub enum Command {
     #[default]
     Run,
     Config,
+    /// Saves what can be saved of a damaged database.
+    Recover,
     /// Writes the commented influxd.toml, every option at its default.
     DefaultConfig,
     /// Writes README's table of options.
@@ -29,6 +31,11 @@ pub const COMMANDS: &[(&str, Command, &str)] = &[
         "config",
         Command::Config,
         "print the effective configuration and where each value is from",
+    ),
+    (
+        "recover",
+        Command::Recover,
+        "save what can be saved of a damaged database, and list what could not be",
     ),
     (
         "default-config",

@@ -292,6 +292,15 @@ fn damaged(position: &str, error: &dyn std::fmt::Display) -> SourceError {
     SourceError::Storage(format!("damaged block at {position}: {error}"))
 }
 
+/// Whether a block's bytes can be read, and with which times. `shared` is its shared time block.
+pub fn check_block(
+    bytes: &[u8],
+    position: &str,
+    shared: impl FnOnce() -> Result<Option<Vec<u8>>, SourceError>,
+) -> Result<(), SourceError> {
+    decode(bytes, shared, || position.to_owned()).map(|_| ())
+}
+
 fn decode(
     bytes: &[u8],
     shared_times: impl FnOnce() -> Result<Option<Vec<u8>>, SourceError>,

@@ -268,6 +268,33 @@ fn take_piece(reader: &mut Reader<'_>, lists: &[Arc<[ColumnIn]>]) -> Result<Piec
     })
 }
 
+/// Which series and fields an entry has values for.
+pub fn outline(bytes: &[u8]) -> Result<Vec<(SeriesId, Vec<FieldId>)>, EntryError> {
+    let mut reader = Reader::new(bytes);
+    take_header(&mut reader)?;
+    let number = reader.length(ROWS_MAX, "number of field lists")?;
+    let mut lists = Vec::new();
+    for _ in 0..number {
+        lists.push(take_ids(&mut reader)?);
+    }
+    let mut pieces = Vec::new();
+    while reader.remaining() > 0 {
+        let list = reader.length(lists.len(), "field list")?;
+        let fields = lists
+            .get(list)
+            .ok_or(EntryError::Content("a field list is missing"))?;
+        let series = u32::try_from(reader.varint()?)
+            .map_err(|_| EntryError::Content("a series id is too large"))?;
+        reader.length(ROWS_MAX, "number of rows")?;
+        // Times, then each field's values.
+        for _ in 0..=fields.len() {
+            take_sized(&mut reader)?;
+        }
+        pieces.push((SeriesId(series), fields.clone()));
+    }
+    Ok(pieces)
+}
+
 fn take_sized<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], EntryError> {
     let length = reader.length(reader.remaining(), "length of a column")?;
     Ok(reader.take(length)?)
@@ -353,6 +380,9 @@ mod tests {
         };
         assert_eq!(header(&bytes).unwrap(), want);
         let entry = decode::<EntryError>(&bytes, |_, _| Ok(set())).unwrap();
+        let outlined: Vec<FieldId> = set().fields.iter().map(|field| field.id).collect();
+        let outlined = [4, 5].map(|series| (SeriesId(series), outlined.clone()));
+        assert_eq!(outline(&bytes).unwrap(), outlined);
         assert_eq!((entry.bucket, entry.pieces.len()), (bucket, 2));
         let back = &entry.pieces[1];
         assert_eq!(

@@ -30,12 +30,27 @@ impl FieldSet {
 
     /// As stored in the schema family: varints of the field ids.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.fields.len() * 2);
-        for field in &self.fields {
-            put_varint(u64::from(field.id.0), &mut out);
-        }
-        out
+        encode_ids(self.fields.iter().map(|field| field.id))
     }
+}
+
+pub fn encode_ids(ids: impl IntoIterator<Item = FieldId>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for id in ids {
+        put_varint(u64::from(id.0), &mut out);
+    }
+    out
+}
+
+/// Reads what [`encode_ids`] wrote; `None` when it is cut off.
+pub fn decode_ids(bytes: &[u8]) -> Option<Vec<FieldId>> {
+    let mut ids = Vec::new();
+    let mut reader = Reader::new(bytes);
+    while reader.remaining() > 0 {
+        let id = reader.varint().ok()?;
+        ids.push(FieldId(u32::try_from(id).ok()?));
+    }
+    Some(ids)
 }
 
 /// Which series must agree on a field's type.
@@ -156,17 +171,11 @@ impl FieldRegistry {
         bucket: BucketId,
         bytes: &[u8],
     ) -> Result<Arc<FieldSet>, StorageError> {
-        let mut ids = Vec::new();
-        let mut reader = Reader::new(bytes);
-        while reader.remaining() > 0 {
-            let id = reader.varint().ok().and_then(|id| u32::try_from(id).ok());
-            let id = id.ok_or_else(|| StorageError::Corrupt {
-                what: "schema of a series",
-                position: format!("bucket {bucket}"),
-                detail: "a field id is cut off".to_owned(),
-            })?;
-            ids.push(FieldId(id));
-        }
+        let ids = decode_ids(bytes).ok_or_else(|| StorageError::Corrupt {
+            what: "schema of a series",
+            position: format!("bucket {bucket}"),
+            detail: "a field id is cut off".to_owned(),
+        })?;
         self.set_of(bucket, ids)
     }
 

@@ -341,7 +341,7 @@ fn random_seed() -> u64 {
 }
 
 /// Postings that a series is in: its measurement's and its tag values'.
-fn index_keys(bucket: BucketId, key: &SeriesKey) -> impl Iterator<Item = Vec<u8>> {
+pub fn index_keys(bucket: BucketId, key: &SeriesKey) -> impl Iterator<Item = Vec<u8>> {
     let (measurement, tags) = key.parts();
     let values = tags
         .into_iter()

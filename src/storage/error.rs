@@ -7,7 +7,7 @@ pub enum StorageError {
     Io { what: &'static str, detail: String },
     /// Bytes that we wrote can't be read back.
     #[error(
-        "damaged {what} at {position}: {detail}; stop the server, keep a copy of the directory and restore a backup"
+        "damaged {what} at {position}: {detail}; stop the server and restore a backup, or let `influxd recover` save what it can"
     )]
     Corrupt {
         what: &'static str,

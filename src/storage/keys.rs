@@ -222,6 +222,22 @@ pub fn schema_of_series(bucket: BucketId, series: SeriesId) -> Vec<u8> {
     key
 }
 
+pub fn decode_schema_of_series(key: &[u8]) -> Option<(BucketId, SeriesId)> {
+    let series = (key.len() == 13 && key.get(8) == Some(&b's')).then(|| u32_at(key, 9))?;
+    Some((bucket_of(key)?, SeriesId(series?)))
+}
+
+/// The bucket that a key of most families begins with.
+pub fn bucket_of(key: &[u8]) -> Option<BucketId> {
+    BucketId::new(u64_at(key, 0)?)
+}
+
+/// The series key in a key that [`series_by_key`] made.
+pub fn decode_series_by_key(key: &[u8]) -> Option<(BucketId, &[u8])> {
+    (key.get(8) == Some(&b'k')).then_some(())?;
+    Some((bucket_of(key)?, key.get(9..)?))
+}
+
 /// Prefix of all fields of all measurements.
 pub fn schema_fields(bucket: BucketId) -> Vec<u8> {
     kind(bucket, b'f', 0)
@@ -411,6 +427,9 @@ mod tests {
         fn small_keys_come_back(bucket in bucket(), partition: u16, sequence: u64, series: u32, start: i64) {
             prop_assert_eq!(decode_journal(&journal(partition, sequence)), Some((partition, sequence)));
             prop_assert_eq!(decode_series_by_id(&series_by_id(bucket, SeriesId(series))), Some(SeriesId(series)));
+            prop_assert_eq!(decode_schema_of_series(&schema_of_series(bucket, SeriesId(series))), Some((bucket, SeriesId(series))));
+            let by_key = series_by_key(bucket, b"key");
+            prop_assert_eq!(decode_series_by_key(&by_key), Some((bucket, b"key".as_slice())));
             prop_assert_eq!(decode_meta_shard(&meta_shard(bucket, start)), Some((bucket, start)));
         }
 

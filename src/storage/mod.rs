@@ -6,9 +6,11 @@
 pub mod error;
 pub mod families;
 pub mod keys;
+mod log_file;
 pub mod meta_store;
 pub mod postings;
 pub mod rocks;
+pub mod salvage;
 pub mod space;
 
 pub use error::StorageError;

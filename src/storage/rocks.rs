@@ -119,7 +119,7 @@ impl Store {
         let unused = ColumnFamilyDescriptor::new("default", small);
         let descriptors: Vec<_> = ours.chain([unused]).collect();
         let db = DB::open_cf_descriptors(&database_options(options), &options.path, descriptors)
-            .map_err(|error| open_error(explain_open(error.as_ref())))?;
+            .map_err(|error| open_error(explain_open(&error)))?;
         let store = Self {
             db,
             sync: options.sync,
@@ -129,6 +129,45 @@ impl Store {
             path: options.path.clone(),
         };
         store.check_format_version()?;
+        Ok(store)
+    }
+
+    /// Opens a directory that may be damaged, to read what can be read. Whatever of the log can't be read is
+    /// passed over, and nothing runs in the background.
+    pub fn open_damaged(path: &Path) -> Result<Self, StorageError> {
+        let options = StoreOptions {
+            path: path.to_owned(),
+            block_cache_bytes: 64 << 20,
+            write_buffer_bytes: 64 << 20,
+            sync: SyncMode::Never,
+        };
+        let cache = Cache::new_lru_cache(options.block_cache_bytes);
+        let mut database = tolerant(database_options(&options));
+        database.create_if_missing(false);
+        // A list of files that was cut short knows fewer families.
+        database.create_missing_column_families(false);
+        let ours = families::ALL.iter().map(|family| {
+            ColumnFamilyDescriptor::new(family.name, tolerant(family_options(*family, &cache)))
+        });
+        let unused = ColumnFamilyDescriptor::new("default", tolerant(Options::default()));
+        let descriptors: Vec<_> = ours.chain([unused]).collect();
+        let opened = DB::open_cf_descriptors(&database, path, descriptors);
+        let db = opened.map_err(|error| StorageError::Open {
+            path: path.display().to_string(),
+            detail: explain_open(&error),
+        })?;
+        let store = Self {
+            db,
+            sync: options.sync,
+            unsynced: AtomicBool::new(false),
+            lacks_space: AtomicBool::new(false),
+            sync_failure: Mutex::new(None),
+            path: options.path,
+        };
+        // A version that can't be read is one of the things that may be damaged.
+        if let Ok(Some(_)) = store.get(families::META, keys::META_VERSION) {
+            store.check_format_version()?;
+        }
         Ok(store)
     }
 
@@ -336,6 +375,14 @@ impl Store {
             .sum()
     }
 
+    /// Names of the table files that the database consists of.
+    pub fn table_files(&self) -> Result<Vec<String>, StorageError> {
+        let files = self.db.live_files();
+        let files = files.map_err(|error| io("list of files", &error))?;
+        let name = |name: String| name.trim_start_matches('/').to_owned();
+        Ok(files.into_iter().map(|file| name(file.name)).collect())
+    }
+
     pub fn sync_failure(&self) -> Option<String> {
         self.sync_failure.lock().clone()
     }
@@ -426,9 +473,13 @@ fn io(what: &'static str, error: &rocksdb::Error) -> StorageError {
     }
 }
 
-fn explain_open(message: &str) -> String {
+fn explain_open(error: &rocksdb::Error) -> String {
+    let message: &str = error.as_ref();
     if message.contains("lock") && message.contains("LOCK") {
         return format!("another process uses it ({message})");
+    }
+    if error.kind() == rocksdb::ErrorKind::Corruption {
+        return format!("{message}; restore a backup, or let `influxd recover` save what it can");
     }
     message.to_owned()
 }
@@ -446,6 +497,23 @@ fn create_private_dir(path: &Path) -> std::io::Result<()> {
         fs::set_permissions(path, permissions)?;
     }
     Ok(())
+}
+
+/// Makes the list of files anew from what the files say. All of them become unsorted ones.
+pub fn repair(path: &Path) -> Result<(), StorageError> {
+    let cache = Cache::new_lru_cache(8 << 20);
+    // The families' options but for the merging of postings are alike, as far as reading goes.
+    let mut options = family_options(families::INDEX, &cache);
+    options.set_max_open_files(512);
+    DB::repair(&options, path).map_err(|error| io("repair of the list of files", &error))
+}
+
+fn tolerant(mut options: Options) -> Options {
+    options.set_wal_recovery_mode(DBRecoveryMode::SkipAnyCorruptedRecord);
+    options.set_track_and_verify_wals_in_manifest(false);
+    options.set_paranoid_checks(false);
+    options.set_disable_auto_compactions(true);
+    options
 }
 
 fn database_options(wanted: &StoreOptions) -> Options {

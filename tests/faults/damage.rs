@@ -4,17 +4,17 @@ use crate::support::{Server, binary};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-const POINTS: usize = 3000;
+pub const POINTS: usize = 3000;
 
 #[derive(Debug, Clone, Copy)]
-enum Damage {
+pub enum Damage {
     Flip(f64),
     Truncate(f64),
     Empty,
 }
 
 /// A database with sealed points (in table files) or with journaled ones (in the write-ahead log).
-fn database(sealed: bool) -> Server {
+pub fn database(sealed: bool) -> Server {
     let server = Server::builder().flag("storage-sync", "always").start();
     for batch in 0..3 {
         let mut lines = String::new();
@@ -30,7 +30,7 @@ fn database(sealed: bool) -> Server {
     }
 }
 
-fn files(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+pub fn files(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -41,7 +41,7 @@ fn files(directory: &Path, wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     files
 }
 
-fn apply(damage: Damage, file: &Path) {
+pub fn apply(damage: Damage, file: &Path) {
     let mut bytes = std::fs::read(file).unwrap();
     let place = |part: f64| ((bytes.len() - 1) as f64 * part) as usize;
     match damage {
@@ -135,7 +135,7 @@ fn each(
     }
 }
 
-fn copy_directory(from: &Path, to: &Path) {
+pub fn copy_directory(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

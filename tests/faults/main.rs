@@ -17,5 +17,6 @@ mod damage;
 mod full;
 mod mounts;
 mod power;
+mod recover;
 #[path = "../support/mod.rs"]
 mod support;
