@@ -201,6 +201,7 @@ fn http_limits(config: &Config) -> HttpLimits {
         query_max_memory_bytes: config.query.max_memory_bytes,
         query_pool_bytes: config.query.pool_bytes,
         query_max_concurrent: config.query.max_concurrent,
+        max_series_per_bucket: config.limits.max_series_per_bucket.unwrap_or(0),
         retry_after_seconds: config.queue.retry_after.as_secs().max(1),
     }
 }

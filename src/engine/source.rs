@@ -134,6 +134,35 @@ pub struct StatsNeeded {
 }
 
 /// Stored points, newest write wins, everything acknowledged before the call is seen.
+/// Numbers of series, largest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cardinality {
+    /// Of the whole bucket.
+    pub series: u64,
+    pub measurements: Vec<(String, u64)>,
+    /// By number of values.
+    pub tags: Vec<TagCardinality>,
+    pub values: Vec<ValueCardinality>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagCardinality {
+    pub measurement: String,
+    pub key: String,
+    /// Different values.
+    pub values: u64,
+    /// Series that have the tag.
+    pub series: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueCardinality {
+    pub measurement: String,
+    pub key: String,
+    pub value: String,
+    pub series: u64,
+}
+
 pub trait Source: Send + Sync {
     /// Waits (at most `timeout`) until everything acknowledged before this call can be read.
     fn wait_visible(&self, timeout: std::time::Duration) -> Result<(), SourceError>;
@@ -168,6 +197,9 @@ pub trait Source: Send + Sync {
     ) -> Result<Option<u64>, SourceError> {
         Ok(None)
     }
+
+    /// What makes the bucket large; `top` entries of each kind.
+    fn cardinality(&self, bucket: BucketId, top: usize) -> Result<Cardinality, SourceError>;
 
     /// `bounds` are rising; window i is `bounds[i] <= t < bounds[i + 1]`. Empty windows are left out.
     fn window_stats(

@@ -53,6 +53,8 @@ pub struct HttpLimits {
     pub query_max_memory_bytes: usize,
     pub query_pool_bytes: usize,
     pub query_max_concurrent: usize,
+    /// 0: any number.
+    pub max_series_per_bucket: u64,
     /// Whole seconds, at least one.
     pub retry_after_seconds: u64,
 }

@@ -2,7 +2,7 @@
 
 use super::auth::identify;
 use super::error::ApiError;
-use super::resources::{authorizations, buckets, orgs, users};
+use super::resources::{authorizations, buckets, cardinality, orgs, users};
 use super::{
     AppState, BUILD, COMPATIBLE_VERSION, delete as delete_points, health, metrics, query, session,
     setup, v1, write,
@@ -111,6 +111,7 @@ fn configure_resources(config: &mut ServiceConfig) {
                 .route(patch().to(buckets::update))
                 .route(delete().to(buckets::delete)),
         )
+        .service(closed("/buckets/{id}/cardinality", "GET").route(get().to(cardinality::get)))
         .service(
             closed("/users", "GET, POST")
                 .route(get().to(users::list))

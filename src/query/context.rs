@@ -209,6 +209,14 @@ mod tests {
             Ok(Vec::new())
         }
 
+        fn cardinality(
+            &self,
+            _: BucketId,
+            _: usize,
+        ) -> Result<crate::engine::source::Cardinality, SourceError> {
+            Ok(crate::engine::source::Cardinality::default())
+        }
+
         fn read(
             &self,
             _: BucketId,

@@ -4,6 +4,7 @@
 //! [`index`] answers which series match, [`reader::Reader`] puts it together with the engine's scan into
 //! the one interface that queries see.
 
+pub mod cardinality;
 pub mod fields;
 pub mod ids;
 pub mod index;

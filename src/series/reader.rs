@@ -1,9 +1,11 @@
 //! The stored points as queries see them.
 
+use super::cardinality::cardinality;
 use super::index::SeriesIndex;
 use crate::engine::scan::Scanner;
 use crate::engine::source::{
-    FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError, StatsNeeded, WindowStats,
+    Cardinality, FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError, StatsNeeded,
+    WindowStats,
 };
 use crate::model::{BucketId, SeriesId, TimeRange};
 use std::sync::Arc;
@@ -62,6 +64,11 @@ impl Source for Reader {
             // Which type a query means is its own business.
             _ => Ok(None),
         }
+    }
+
+    fn cardinality(&self, bucket: BucketId, top: usize) -> Result<Cardinality, SourceError> {
+        let counted = cardinality(&self.scanner.store, bucket, top);
+        counted.map_err(|error| SourceError::Storage(error.to_string()))
     }
 
     fn window_stats(

@@ -8,6 +8,7 @@ pub mod families;
 pub mod keys;
 mod log_file;
 pub mod meta_store;
+mod migrations;
 pub mod postings;
 pub mod rocks;
 pub mod salvage;

@@ -4,6 +4,7 @@ use super::error::StorageError;
 use super::families::{self, Family};
 use super::keys;
 use super::meta_store::{MetaError, MetaOp, MetaStore, Pair};
+use super::migrations;
 use super::postings;
 use parking_lot::Mutex;
 use rocksdb::{
@@ -15,9 +16,6 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Version of all byte layouts below; raised with a migration when one changes.
-pub const FORMAT_VERSION: u32 = 1;
 
 /// Idle families pin the shared write-ahead log; beyond this they are flushed.
 const WAL_BYTES_MAX: u64 = 96 << 20;
@@ -128,7 +126,7 @@ impl Store {
             sync_failure: Mutex::new(None),
             path: options.path.clone(),
         };
-        store.check_format_version()?;
+        migrations::migrate(&store)?;
         Ok(store)
     }
 
@@ -166,32 +164,9 @@ impl Store {
         };
         // A version that can't be read is one of the things that may be damaged.
         if let Ok(Some(_)) = store.get(families::META, keys::META_VERSION) {
-            store.check_format_version()?;
+            migrations::migrate(&store)?;
         }
         Ok(store)
-    }
-
-    fn check_format_version(&self) -> Result<(), StorageError> {
-        match self.get(families::META, keys::META_VERSION)? {
-            None => {
-                let mut group = self.group();
-                group.put(
-                    families::META,
-                    keys::META_VERSION,
-                    FORMAT_VERSION.to_be_bytes(),
-                );
-                self.write(group, true)
-            }
-            Some(found) if found == FORMAT_VERSION.to_be_bytes() => Ok(()),
-            Some(found) => Err(StorageError::FormatVersion {
-                path: self.path.display().to_string(),
-                found: found.as_slice().try_into().map_or_else(
-                    |_| "unknown".to_owned(),
-                    |raw| u32::from_be_bytes(raw).to_string(),
-                ),
-                supported: FORMAT_VERSION,
-            }),
-        }
     }
 
     pub fn path(&self) -> &Path {

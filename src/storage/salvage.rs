@@ -253,7 +253,10 @@ pub fn read(
             family: family.name,
             after: std::mem::take(&mut from),
             until: until.clone(),
-            detail: error.to_string(),
+            detail: match error {
+                StorageError::Corrupt { detail, .. } => detail,
+                other => other.to_string(),
+            },
         });
         match until {
             None => return Ok(gaps),

@@ -237,3 +237,64 @@ fn pages_are_walked_by_offset_and_by_after() {
         answer.expect_error(400, "invalid");
     }
 }
+
+#[test]
+fn what_makes_a_bucket_large_is_listed() {
+    let server = Server::builder()
+        .flag("limits-max-series-per-bucket", "50")
+        .start();
+    let mut lines = String::new();
+    for host in 0..30 {
+        lines += &format!("cpu,host=h{host},dc=d{} v=1 1\n", host % 2);
+    }
+    lines += "mem,dc=d0 v=1 1\nmem,dc=d1 v=1 1\nbare v=1 1\n";
+    server.write(&lines).expect(204);
+    let path = format!("/api/v2/buckets/{}/cardinality", server.bucket_id("bucket"));
+    let counted = server
+        .get(&format!("{path}?top=2"))
+        .send()
+        .expect(200)
+        .json();
+    assert_eq!(counted["series"], 33);
+    assert_eq!(counted["maxSeries"], 50);
+    assert_eq!(
+        counted["measurements"],
+        json!([{"measurement": "cpu", "series": 30}, {"measurement": "mem", "series": 2}])
+    );
+    assert_eq!(
+        counted["tags"],
+        json!([
+            {"measurement": "cpu", "tag": "host", "values": 30, "series": 30},
+            {"measurement": "cpu", "tag": "dc", "values": 2, "series": 30},
+        ])
+    );
+    assert_eq!(
+        counted["values"],
+        json!([
+            {"measurement": "cpu", "tag": "dc", "value": "d0", "series": 15},
+            {"measurement": "cpu", "tag": "dc", "value": "d1", "series": 15},
+        ])
+    );
+    let all = server.get(&path).send().expect(200).json();
+    assert_eq!(all["measurements"].as_array().unwrap().len(), 3);
+    for wrong in ["0", "1001", "many"] {
+        let answer = server.get(&format!("{path}?top={wrong}")).send();
+        answer.expect_error(400, "invalid");
+    }
+    server.get(&path).anonymous().send().expect(401);
+
+    // What is deleted is not counted.
+    let deletion = json!({
+        "start": "1970-01-01T00:00:00Z", "stop": "1970-01-02T00:00:00Z",
+        "predicate": "_measurement=\"cpu\" AND dc=\"d0\"",
+    });
+    server
+        .post("/api/v2/delete?org=org&bucket=bucket")
+        .json(deletion)
+        .send()
+        .expect(204);
+    crate::support::wait_for("series without points to go", 10, || {
+        let counted = server.get(&path).send().json();
+        (counted["series"] == 18).then_some(())
+    });
+}

@@ -79,6 +79,14 @@ impl Source for Nothing {
         Ok(Vec::new())
     }
 
+    fn cardinality(
+        &self,
+        _: BucketId,
+        _: usize,
+    ) -> Result<influxd::engine::source::Cardinality, SourceError> {
+        Ok(influxd::engine::source::Cardinality::default())
+    }
+
     fn read(
         &self,
         _: BucketId,

@@ -13,6 +13,7 @@
 
 mod deletion;
 mod kill;
+mod soak;
 mod stop;
 #[path = "../support/mod.rs"]
 mod support;

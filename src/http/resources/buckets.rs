@@ -130,7 +130,7 @@ pub async fn create(
     Ok(HttpResponse::Created().json(bucket_json(&bucket)))
 }
 
-fn visible(
+pub fn visible(
     state: &AppState,
     identity: &Identity,
     id: &str,

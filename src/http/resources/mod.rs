@@ -2,6 +2,7 @@
 
 pub mod authorizations;
 pub mod buckets;
+pub mod cardinality;
 pub mod json;
 pub mod orgs;
 pub mod users;

@@ -121,6 +121,14 @@ impl Source for Memory {
         Ok(found.filter(|series| !series.fields.is_empty()).collect())
     }
 
+    fn cardinality(
+        &self,
+        _: BucketId,
+        _: usize,
+    ) -> Result<crate::engine::source::Cardinality, SourceError> {
+        Ok(crate::engine::source::Cardinality::default())
+    }
+
     fn read(
         &self,
         _: BucketId,
