@@ -10,6 +10,7 @@
 //! merging removes) and never hides one.
 
 pub mod block;
+pub mod block_merge;
 pub mod chunk;
 pub mod codec;
 pub mod few;

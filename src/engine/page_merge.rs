@@ -213,6 +213,8 @@ impl Merge<'_> {
                 self.group.put(families::BLOCKS, key.encode(), bytes);
             }
         }
+        let GroupPlace { bucket, shard, .. } = self.place;
+        self.shards.note_blocks(bucket, shard, chunks.len());
         Ok(true)
     }
 

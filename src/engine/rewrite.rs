@@ -249,7 +249,7 @@ impl<'a> Remover<'a> {
 }
 
 /// Decodes a stored block.
-fn load(store: &Store, key: &BlockKey, bytes: &[u8]) -> Result<Part, StorageError> {
+pub fn load(store: &Store, key: &BlockKey, bytes: &[u8]) -> Result<Part, StorageError> {
     let header = BlockHeader::parse(bytes).map_err(|error| damaged(key, &error))?;
     let shared = if header.is_time_shared() {
         let times = BlockKey {

@@ -119,6 +119,8 @@ pub struct Sealed {
     /// Blocks and pages.
     pub records: u64,
     pub pages: Vec<GroupPlace>,
+    /// Blocks alone, by shard.
+    pub blocks: BTreeMap<(BucketId, i64), usize>,
 }
 
 /// A page being filled.
@@ -162,6 +164,7 @@ impl Sealing<'_> {
             for (key, bytes) in chunk.records(bucket, series) {
                 self.group.put(families::BLOCKS, key.encode(), bytes);
                 self.sealed.records += 1;
+                *self.sealed.blocks.entry((bucket, chunk.shard)).or_default() += 1;
             }
         }
     }

@@ -5,8 +5,9 @@
 
 use crate::model::{BucketId, TimeRange};
 use crate::storage::{StorageError, Store, WriteGroup, families, keys};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -26,7 +27,21 @@ pub struct Covered(HashSet<(BucketId, i64)>);
 #[derive(Default)]
 pub struct Shards {
     by_bucket: RwLock<BTreeMap<(BucketId, i64), Shard>>,
+    /// Blocks that came since it was last looked whether some can be merged.
+    new_blocks: Mutex<BTreeMap<(BucketId, i64), NewBlocks>>,
 }
+
+struct NewBlocks {
+    number: usize,
+    first: Instant,
+    last: Instant,
+}
+
+/// A shard to which no block came for that long is done for now.
+const QUIET: Duration = Duration::from_secs(10);
+/// One that never is quiet is looked at so often, when it has got so many blocks.
+const BUSY: Duration = Duration::from_secs(600);
+const BUSY_BLOCKS: usize = 256;
 
 impl Shards {
     pub fn load(store: &Store) -> Result<Self, StorageError> {
@@ -51,6 +66,7 @@ impl Shards {
         match damaged {
             None => Ok(Self {
                 by_bucket: RwLock::new(shards),
+                new_blocks: Mutex::default(),
             }),
             Some(position) => Err(StorageError::Corrupt {
                 what: "shard record",
@@ -105,6 +121,31 @@ impl Shards {
 
     pub fn of(&self, bucket: BucketId) -> Vec<Shard> {
         self.within(bucket, TimeRange::new(i64::MIN, i64::MAX))
+    }
+
+    /// Notes blocks that were written.
+    pub fn note_blocks(&self, bucket: BucketId, start: i64, number: usize) {
+        let now = Instant::now();
+        let mut new_blocks = self.new_blocks.lock();
+        let noted = new_blocks.entry((bucket, start)).or_insert(NewBlocks {
+            number: 0,
+            first: now,
+            last: now,
+        });
+        noted.number += number;
+        noted.last = now;
+    }
+
+    /// Shards in which blocks may be merged, and whether they are quiet; each is named once.
+    pub fn to_merge(&self) -> Vec<((BucketId, i64), bool)> {
+        let mut new_blocks = self.new_blocks.lock();
+        let is_quiet = |noted: &NewBlocks| noted.last.elapsed() >= QUIET;
+        let ready = new_blocks.extract_if(.., |_, noted| {
+            is_quiet(noted) || (noted.first.elapsed() >= BUSY && noted.number >= BUSY_BLOCKS)
+        });
+        ready
+            .map(|(place, noted)| (place, is_quiet(&noted)))
+            .collect()
     }
 
     pub fn forget(&self, bucket: BucketId, start: i64) {

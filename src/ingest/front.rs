@@ -2,9 +2,10 @@
 
 use super::api::{Acknowledgement, PointWriter, WriteError, WriteFigures};
 use super::housekeeping::Compaction;
+use super::partition::owner_of;
 use super::partition::{Counters, Job, Partition};
 use super::queue::{BATCHES_MAX, Room};
-use super::recovery::{Recovery, owner_of};
+use super::recovery::Recovery;
 use super::rejected::Rejections;
 use super::submission::{Message, Submission};
 use super::writer::Writer;
@@ -314,6 +315,7 @@ impl Ingest {
                     let sequence = match &job {
                         Job::Seal(frozen) => frozen.watermark,
                         Job::Delete { sequence, .. } => *sequence,
+                        Job::Merge(_) => 0,
                     };
                     all.iter()
                         .for_each(|partition| partition.wait_journaled(sequence));

@@ -2,7 +2,9 @@
 
 use super::deletion::DeleteRequest;
 use super::front::Ingest;
+use super::partition::MergeRequest;
 use super::submission::Message;
+use crate::engine::block_merge::candidates;
 use crate::engine::page_merge::Rules;
 use crate::engine::shards::Shard;
 use crate::engine::source::SeriesPredicate;
@@ -10,13 +12,16 @@ use crate::engine::{page, pages};
 use crate::model::{BucketId, TimeRange};
 use crate::storage::keys::{self, BlockKey};
 use crate::storage::{StorageError, families};
-use crossbeam_channel::{Receiver, TryRecvError, bounded, select, tick};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select, tick};
 use roaring::RoaringBitmap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// How often shards are looked at. With the compaction that follows, disk is given back within a minute.
 const RETENTION_EVERY: Duration = Duration::from_secs(10);
+
+/// In a shard to which blocks still come, a series has so many that overlap or are small before they are merged.
+const UNMERGED_MIN: usize = 16;
 
 /// Shards whose deleted blocks still take space.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +49,9 @@ pub(super) fn run(ingest: &Weak<Ingest>, stopped: &Receiver<()>) {
             Some(compaction) => ingest.compact_shards(compaction.bucket, compaction.range),
             None => {
                 ingest.enforce_retention(crate::clock::now_ns());
-                ingest.merge_pages(&|| stopped.try_recv() == Err(TryRecvError::Disconnected));
+                let stop = || stopped.try_recv() == Err(TryRecvError::Disconnected);
+                ingest.merge_pages(&stop);
+                ingest.merge_blocks(&stop);
             }
         }
     }
@@ -148,6 +155,61 @@ impl Ingest {
                 places.len()
             );
         }
+    }
+
+    /// Has the sealers merge blocks that overlap or are small, until it is told to stop.
+    pub(super) fn merge_blocks(&self, stop: &dyn Fn() -> bool) {
+        for (place, quiet) in self.shards.to_merge() {
+            let least = if quiet { 1 } else { UNMERGED_MIN };
+            match self.merge_blocks_of(place, least, stop) {
+                Ok(0) => {}
+                Ok(gone) => log::debug!("merged the blocks of a shard, {gone} are gone"),
+                Err(error) => log::error!("blocks were not merged: {error}"),
+            }
+        }
+    }
+
+    /// Merges in one shard, of series that have `least` blocks to merge. Returns how many blocks went.
+    pub(super) fn merge_blocks_of(
+        &self,
+        (bucket, shard): (BucketId, i64),
+        least: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<usize, StorageError> {
+        let series = candidates(&self.store, bucket, shard, least)?;
+        let of_writer =
+            |sender| self.merge_of_writer(sender, (bucket, shard), series.clone(), stop);
+        Ok(self.senders.iter().map(of_writer).sum())
+    }
+
+    fn merge_of_writer(
+        &self,
+        sender: &Sender<Message>,
+        (bucket, shard): (BucketId, i64),
+        mut series: RoaringBitmap,
+        stop: &dyn Fn() -> bool,
+    ) -> usize {
+        let mut gone = 0;
+        while !series.is_empty() && !stop() {
+            let (done, outcome) = bounded(1);
+            let request = MergeRequest {
+                bucket,
+                shard,
+                series,
+                writers: self.senders.len(),
+                done,
+            };
+            // A full queue is no place for housekeeping.
+            if sender.try_send(Message::Merge(request)).is_err() {
+                break;
+            }
+            let Ok((rest, blocks)) = outcome.recv() else {
+                break;
+            };
+            gone += blocks;
+            series = rest;
+        }
+        gone
     }
 
     fn drop_shard(&self, bucket: BucketId, shard: &Shard) -> Result<(), StorageError> {

@@ -3,16 +3,18 @@
 use super::deletion::Deletion;
 pub use super::pace::Pace;
 use super::submission::Message;
+use crate::engine::block_merge::merge_series;
 use crate::engine::head::{Frozen, Head};
 use crate::engine::pages::Pages;
 use crate::engine::rewrite::Stored;
 use crate::engine::seal::{seal, trim};
 use crate::engine::shards::Shards;
-use crate::model::{FieldId, SeriesId};
+use crate::model::{BucketId, FieldId, SeriesId, SeriesKey};
 use crate::series::index::SeriesIndex;
-use crate::storage::{StorageError, Store};
+use crate::storage::{StorageError, Store, families, keys};
 use crossbeam_channel::Sender;
 use parking_lot::{Condvar, Mutex};
+use roaring::RoaringBitmap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -78,7 +80,21 @@ pub enum Job {
         deletion: Deletion,
         done: Sender<Result<u64, String>>,
     },
+    Merge(MergeRequest),
 }
+
+/// Series whose blocks in a shard are to be merged.
+pub struct MergeRequest {
+    pub bucket: BucketId,
+    pub shard: i64,
+    pub series: RoaringBitmap,
+    pub writers: usize,
+    /// Hears of the series that there was no time for, and of how many blocks went.
+    pub done: Sender<(RoaringBitmap, usize)>,
+}
+
+/// A sealer merges that long; seals must not wait.
+const MERGE_AT_ONCE: Duration = Duration::from_millis(50);
 
 impl Partition {
     pub fn new(
@@ -211,6 +227,7 @@ impl Partition {
     pub fn work(&self, job: Job, index: &SeriesIndex) {
         match job {
             Job::Seal(frozen) => self.seal(&frozen),
+            Job::Merge(request) => self.merge(request, index),
             Job::Delete {
                 sequence,
                 deletion,
@@ -251,6 +268,9 @@ impl Partition {
         let records = sealed.records;
         self.counters.blocks.fetch_add(records, Ordering::Relaxed);
         self.pages.added(&sealed.pages);
+        for ((bucket, shard), blocks) in &sealed.blocks {
+            self.shards.note_blocks(*bucket, *shard, *blocks);
+        }
         let entries = self.frozen_entries.load(Ordering::Acquire);
         self.sealed_entries.store(entries, Ordering::Release);
         log::debug!(
@@ -260,6 +280,42 @@ impl Partition {
             started.elapsed()
         );
         self.head.release(frozen);
+    }
+
+    /// Merges blocks of the series that are this writer's.
+    fn merge(&self, mut request: MergeRequest, index: &SeriesIndex) {
+        let started = Instant::now();
+        let mut gone = 0;
+        while let Some(id) = request.series.min()
+            && started.elapsed() < MERGE_AT_ONCE
+        {
+            request.series.remove(id);
+            match self.merge_series(&request, SeriesId(id), index) {
+                Ok(blocks) => gone += blocks,
+                Err(error) => log::error!("blocks were not merged: {error}"),
+            }
+        }
+        // Who asked may have stopped.
+        drop(request.done.send((request.series, gone)));
+    }
+
+    fn merge_series(
+        &self,
+        request: &MergeRequest,
+        series: SeriesId,
+        index: &SeriesIndex,
+    ) -> Result<usize, StorageError> {
+        let record = keys::series_by_id(request.bucket, series);
+        let Some(key) = self.store.get(families::SERIES, &record)? else {
+            return Ok(0);
+        };
+        let owner = owner_of(SeriesKey::hash64(&key), request.writers);
+        if owner != usize::from(self.number) {
+            return Ok(0);
+        }
+        let fields = index.fields_of(request.bucket, series)?;
+        let place = (request.bucket, request.shard);
+        merge_series(self.stored(), place, series, &fields)
     }
 
     /// Carries out a deletion; everything before it in the journal is sealed. `fields_of` gives all fields
@@ -279,6 +335,11 @@ impl Partition {
         }
         Ok(touched)
     }
+}
+
+/// The writer that owns a series.
+pub fn owner_of(hash: u64, writers: usize) -> usize {
+    usize::try_from(hash).unwrap_or_default() % writers.max(1)
 }
 
 /// Tries until it works, ever more slowly.

@@ -2,7 +2,7 @@
 
 use super::deletion::Deletion;
 use super::journal::{self, EntryError};
-use super::partition::Partition;
+use super::partition::{Partition, owner_of};
 use crate::model::{BucketId, SeriesId, SeriesKey};
 use crate::series::fields::FieldRegistry;
 use crate::series::table::SeriesTable;
@@ -265,11 +265,6 @@ fn damaged(key: &[u8], detail: String) -> StorageError {
         position,
         detail,
     }
-}
-
-/// The writer that owns a series.
-pub fn owner_of(hash: u64, writers: usize) -> usize {
-    usize::try_from(hash).unwrap_or_default() % writers.max(1)
 }
 
 /// Writers are at most 64, so that a batch's are the bits of one word.

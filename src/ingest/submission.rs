@@ -2,6 +2,7 @@
 
 use super::api::WriteError;
 use super::deletion::DeleteRequest;
+use super::partition::MergeRequest;
 use super::queue::Reservation;
 use crate::line_protocol::batch::ParsedBatch;
 use crate::model::{BucketId, BucketSettings};
@@ -47,6 +48,8 @@ pub enum Message {
     },
     /// Forget all of a bucket; answers when done.
     Forget(BucketId, crossbeam_channel::Sender<()>),
+    /// Merge blocks.
+    Merge(MergeRequest),
     /// Seal what there is, if the sealer is idle.
     Seal,
     /// Finish what is queued, seal everything, end.

@@ -7,9 +7,12 @@ use super::submission::Message;
 use crate::engine::page_merge::{GroupPlace, Rules};
 use crate::engine::source::{Number, SeriesPredicate, Source, StatsNeeded, TextMatch};
 use crate::line_protocol::batch::{BatchSeries, FieldLayout, ParsedBatch, Row};
-use crate::model::{BucketId, BucketSettings, FieldType, FieldValue, SeriesKey, TimeRange};
+use crate::model::{
+    BucketId, BucketSettings, FieldId, FieldType, FieldValue, SeriesKey, TimeRange,
+};
 use crate::series::fields::SchemaScope;
-use crate::storage::{Store, StoreOptions, SyncMode};
+use crate::storage::keys::BlockKey;
+use crate::storage::{Store, StoreOptions, SyncMode, families};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -136,6 +139,8 @@ enum Step {
     Seal,
     /// Pages are merged wherever there are two.
     Merge,
+    /// Blocks are merged wherever two overlap or are small.
+    MergeBlocks,
     /// The process ends without a word; the number of writers may change.
     Crash(u16),
     Stop,
@@ -249,6 +254,12 @@ fn merge(ingest: &Ingest) {
     }
 }
 
+fn merge_blocks(ingest: &Ingest) -> usize {
+    let shards = ingest.shards.of(bucket().id);
+    let merge = |start| ingest.merge_blocks_of((bucket().id, start), 1, &|| false);
+    shards.iter().map(|shard| merge(shard.start).unwrap()).sum()
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => prop::collection::vec(point(), 1..60).prop_map(Step::Write),
@@ -256,6 +267,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => deletion(),
         2 => Just(Step::Seal),
         1 => Just(Step::Merge),
+        2 => Just(Step::MergeBlocks),
         1 => (1_u16..4).prop_map(Step::Crash),
         1 => Just(Step::Stop),
     ]
@@ -359,6 +371,9 @@ proptest! {
                 Step::Delete(host, field, range) => delete(&ingest, &mut model, *host, *field, *range),
                 Step::Seal => seal(&ingest),
                 Step::Merge => merge(&ingest),
+                Step::MergeBlocks => {
+                    merge_blocks(&ingest);
+                }
                 Step::Crash(writers) => {
                     ingest.abandon();
                     drop(ingest);
@@ -376,6 +391,61 @@ proptest! {
         }
         ingest.stop();
     }
+}
+
+#[test]
+fn blocks_that_lie_over_each_other_become_few() {
+    let dir = tempfile::tempdir().unwrap();
+    let ingest = open(dir.path(), 2);
+    let mut model = Model::new();
+    // Each time the same 400 instants, with other values: only the last of them count.
+    for round in 0..6 {
+        let points: Vec<TestPoint> = (0..400)
+            .map(|n| TestPoint {
+                host: 1,
+                time: n * 2,
+                fields: vec![(0, n + round), (1, n % 5)],
+            })
+            .collect();
+        write(&ingest, &points);
+        seal(&ingest);
+        for point in &points {
+            for (field, number) in &point.fields {
+                let of_field = model.entry((point.host, *field)).or_default();
+                of_field.insert(point.time, *number);
+            }
+        }
+    }
+    let blocks = || {
+        let mut blocks = 0;
+        let count = |key: &[u8], _: &[u8]| {
+            let key = BlockKey::decode(key).unwrap();
+            blocks += usize::from(key.field != FieldId(0));
+            true
+        };
+        ingest
+            .store
+            .scan(families::BLOCKS, &[], None, count)
+            .unwrap();
+        blocks
+    };
+    assert_eq!(blocks(), 12);
+    assert_eq!(merge_blocks(&ingest), 10);
+    assert_eq!(blocks(), 2);
+    assert_eq!(merge_blocks(&ingest), 0);
+    check(&ingest, &model).unwrap();
+    // What comes later is newer still.
+    let point = TestPoint {
+        host: 1,
+        time: 4,
+        fields: vec![(0, 77)],
+    };
+    write(&ingest, &[point]);
+    model.entry((1, 0)).or_default().insert(4, 77);
+    check(&ingest, &model).unwrap();
+    ingest.abandon();
+    drop(ingest);
+    check(&open(dir.path(), 2), &model).unwrap();
 }
 
 #[test]

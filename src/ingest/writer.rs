@@ -2,8 +2,8 @@
 
 use super::deletion::{DeleteRequest, Deletion, targets};
 use super::journal::EntryWriter;
+use super::partition::owner_of;
 use super::partition::{Job, Partition};
-use super::recovery::owner_of;
 use super::rejected::{Reason, Rejection, Rejections};
 use super::submission::{Message, Submission};
 use crate::engine::rewrite::has_points;
@@ -146,6 +146,10 @@ impl Writer {
                     done,
                 }) => self.drop_empty(bucket, &series, done),
                 Some(Message::Forget(bucket, done)) => self.forget(bucket, &done),
+                Some(Message::Merge(request)) => {
+                    let job = Job::Merge(request);
+                    self.partition.start_job(&self.to_sealer, job);
+                }
                 Some(Message::Seal) => self.seal(),
                 Some(Message::Stop) => break,
                 #[cfg(test)]

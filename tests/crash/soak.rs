@@ -128,7 +128,7 @@ impl Thread {
         if !field.is_empty() {
             write!(predicate, " AND _field=\"{field}\"").unwrap();
         }
-        let time = |ns: u64| format!("{}", rfc3339(ns));
+        let time = rfc3339;
         // The end of a deletion belongs to it.
         let body = json!({"start": time(from), "stop": time(to - 1), "predicate": predicate});
         server
