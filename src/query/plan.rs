@@ -5,6 +5,7 @@
 
 use super::exec::operation::Operation;
 use super::expr::Expr;
+use super::flux::stdlib::zone::Zone;
 use super::table::Table;
 use crate::engine::source::SeriesPredicate;
 use crate::model::{BucketId, TimeRange};
@@ -196,12 +197,13 @@ impl Duration {
     }
 }
 
-/// Windows begin at multiples of `every` since the epoch (UTC), moved by `offset`, and last `period`.
+/// Windows begin at multiples of `every` since the epoch as clocks of the zone show them, moved by `offset`, and last `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub every: Duration,
     pub period: Duration,
     pub offset: Duration,
+    pub zone: Zone,
 }
 
 #[derive(Debug, Clone)]

@@ -52,6 +52,12 @@ pub fn map(
             }
             _ => match computed(ctx, table, expr, rows)? {
                 Some(cells) => cells,
+                // A conversion of a column of nulls has the type that it converts to.
+                None if rows > 0
+                    && let Some(kind) = converted_kind(table, expr) =>
+                {
+                    Cells::Constant(Value::Null, kind, rows)
+                }
                 // Nothing but nulls has no type, and is no column.
                 None => {
                     mapped.retain(|column| column.label != *label);
@@ -89,6 +95,16 @@ pub fn map(
     } else {
         vec![out]
     })
+}
+
+fn converted_kind(table: &Table, expr: &Expr) -> Option<Kind> {
+    match expr {
+        Expr::Convert(kind, operand) => match &**operand {
+            Expr::Column(label) if table.column(label).is_some() => Some(*kind),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Divides by columns that are in the group key and were computed anew.
@@ -146,6 +162,11 @@ pub fn without(table: Table, unwanted: impl Fn(&str) -> bool) -> Table {
 }
 
 pub fn rename(table: Table, names: &[(String, String)]) -> Result<Table, QueryError> {
+    if let Some((missing, _)) = names.iter().find(|(from, _)| table.column(from).is_none()) {
+        return Err(QueryError::Invalid(format!(
+            "rename: rename error: column \"{missing}\" doesn't exist"
+        )));
+    }
     let new_name = |label: &Arc<str>| -> Arc<str> {
         let found = names.iter().find(|(from, _)| **from == **label);
         found.map_or_else(|| Arc::clone(label), |(_, to)| to.as_str().into())

@@ -86,6 +86,9 @@ pub fn bounds_within(
             "window: every can't mix months with shorter units".to_owned(),
         ));
     }
+    if !window.zone.is_utc() {
+        return local_bounds(ctx, window, range);
+    }
     let adjacent = window.period == window.every;
     let mut start = first_window(window, range.start)?;
     if !adjacent {
@@ -125,6 +128,48 @@ pub fn bounds_within(
     })
 }
 
+/// Windows whose bounds are what clocks of a zone show: their lengths differ when clocks are set.
+fn local_bounds(
+    ctx: &QueryContext,
+    window: Window,
+    range: TimeRange,
+) -> Result<Bounds, QueryError> {
+    let zone = window.zone;
+    let mut local = first_window(window, zone.local(range.start))?;
+    // Earlier windows may still reach into the range, and clocks may have been put back.
+    let reach = |local: i64| add(local, window.period, 1).map(|stop| zone.instant(stop));
+    for _ in 0..WINDOWS_MAX {
+        match add(local, window.every, -1) {
+            Some(before) if reach(before).is_some_and(|stop| stop > range.start) => local = before,
+            _ => break,
+        }
+    }
+    let mut pairs = Vec::new();
+    loop {
+        let start = zone.instant(local);
+        if start >= range.stop {
+            break;
+        }
+        let stop = reach(local).unwrap_or(i64::MAX);
+        if stop > range.start && start < stop {
+            pairs.push((start.max(range.start), stop.min(range.stop)));
+        }
+        if pairs.len().is_multiple_of(4096) {
+            ctx.check()?;
+        }
+        if pairs.len() > WINDOWS_MAX {
+            return Err(QueryError::Invalid(format!(
+                "window: more than {WINDOWS_MAX} windows; use a longer every or a shorter range"
+            )));
+        }
+        match add(local, window.every, 1) {
+            Some(next) if next > local => local = next,
+            _ => break,
+        }
+    }
+    Ok(Bounds::Overlapping(pairs))
+}
+
 fn pairs_of(bounds: Bounds) -> Vec<(i64, i64)> {
     match bounds {
         Bounds::Overlapping(pairs) => pairs,
@@ -137,7 +182,6 @@ fn pairs_of(bounds: Bounds) -> Vec<(i64, i64)> {
     }
 }
 
-/// The range that a table covers: of its group key, or of its times.
 /// A bound that is no part of the group key, but the same in all rows.
 fn shared(table: &Table, label: &str) -> Option<i64> {
     let cells = &table.column(label)?.cells;
@@ -148,13 +192,18 @@ fn shared(table: &Table, label: &str) -> Option<i64> {
     same.then_some(first)
 }
 
-fn range_of(table: &Table) -> Result<TimeRange, QueryError> {
+fn bounds_of(table: &Table) -> Option<TimeRange> {
     let bound = |label: &str| match table.key.get(label) {
         Some(Value::Time(time)) => Some(*time),
         _ => shared(table, label),
     };
-    if let (Some(start), Some(stop)) = (bound("_start"), bound("_stop")) {
-        return Ok(TimeRange::new(start, stop));
+    Some(TimeRange::new(bound("_start")?, bound("_stop")?))
+}
+
+/// The range that a table covers: of its group key, or of its times.
+fn range_of(table: &Table) -> Result<TimeRange, QueryError> {
+    if let Some(range) = bounds_of(table) {
+        return Ok(range);
     }
     // A table that never had bounds reaches from its first point to its last.
     let times = times_of(table)?;
@@ -311,7 +360,7 @@ pub fn aggregate_window(
             }
         }
     }
-    Ok(match wanted.function {
+    let made = match wanted.function {
         WindowFunction::Select(_) => stamped(table.take(&picked), stamps, wanted),
         WindowFunction::Aggregate(function) => {
             let kind = if function == Aggregate::Count {
@@ -322,7 +371,32 @@ pub fn aggregate_window(
             let values = values.unwrap_or_else(|| Cells::new(kind));
             aggregated(table, values, stamps, wanted)
         }
+    };
+    Ok(match bounds_of(table) {
+        Some(range) => with_bounds(made, range),
+        None => made,
     })
+}
+
+/// The whole range becomes part of the group key, if it was not.
+fn with_bounds(mut table: Table, range: TimeRange) -> Table {
+    let rows = table.rows();
+    for (at, (label, time)) in [("_start", range.start), ("_stop", range.stop)]
+        .into_iter()
+        .enumerate()
+    {
+        let value = Value::Time(time);
+        if table.key.get(label) == Some(&value) {
+            continue;
+        }
+        table.key = table.key.with(label, value.clone());
+        let column = Column::constant(label, value, rows);
+        match table.position(label).and_then(|at| table.columns.get_mut(at)) {
+            Some(have) => *have = column,
+            None => table.columns.insert(at.min(table.columns.len()), column),
+        }
+    }
+    table
 }
 
 /// Selected rows with the window's bound as their time.

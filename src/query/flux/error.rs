@@ -12,6 +12,8 @@ pub enum Stage {
     Check,
     /// A value met while the program ran does not fit.
     Run,
+    /// The program needs more than it may.
+    Limit,
 }
 
 /// One fault and its place.
@@ -39,6 +41,14 @@ impl FluxError {
         }
     }
 
+    pub fn limit(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            stage: Stage::Limit,
+            span,
+            message: message.into(),
+        }
+    }
+
     pub fn run(span: Span, message: impl Into<String>) -> Self {
         Self {
             stage: Stage::Run,
@@ -53,7 +63,7 @@ impl fmt::Display for FluxError {
         let prefix = match self.stage {
             Stage::Parse => "compilation failed: error",
             Stage::Check => "error",
-            Stage::Run => "runtime error",
+            Stage::Run | Stage::Limit => "runtime error",
         };
         write!(f, "{prefix} {}: {}", self.span, self.message)
     }

@@ -158,5 +158,8 @@ const fn check_size(nodes: u32, height: u32) -> Result<(), NoCell> {
 
 /// A fault of a row's expression at a place in the program.
 pub fn fault(span: Span, reason: &NoCell) -> super::error::Failure {
-    super::error::FluxError::check(span, reason.describe()).into()
+    match reason {
+        NoCell::TooLarge => super::error::FluxError::limit(span, reason.describe()).into(),
+        NoCell::Type(_) => super::error::FluxError::check(span, reason.describe()).into(),
+    }
 }

@@ -1,7 +1,7 @@
 //! Streams of tables as values: plan nodes that are not run yet.
 
 use super::span::Span;
-use crate::model::BucketId;
+use crate::model::{BucketId, TimeRange};
 use crate::query::plan;
 
 /// Longest way from a result to a source: plans are walked by recursion.
@@ -15,6 +15,8 @@ pub struct Stream {
     /// The last operation was `yield`, so that a statement need not yield it again.
     pub yielded: bool,
     pub measure: Measure,
+    /// Of the last `range`, or of all streams that it was made of.
+    pub bounds: Option<TimeRange>,
 }
 
 /// How large a plan is.
@@ -70,6 +72,7 @@ impl Stream {
             kind,
             yielded: false,
             measure: Measure { height: 0, size: 0 },
+            bounds: None,
         }
     }
 

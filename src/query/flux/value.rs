@@ -83,6 +83,19 @@ impl Value {
         }
     }
 
+    /// Whether some of it is only known per row.
+    pub fn depends_on_row(&self) -> bool {
+        match self {
+            Self::Cell(_) | Self::Row(_) => true,
+            Self::Array(items) => items.iter().any(Self::depends_on_row),
+            Self::Record(fields) => fields.values().any(Self::depends_on_row),
+            Self::Dict(pairs) => pairs
+                .iter()
+                .any(|(key, value)| key.depends_on_row() || value.depends_on_row()),
+            _ => false,
+        }
+    }
+
     /// As a cell of a table; `None` for what no column can hold.
     pub fn to_cell_value(&self) -> Option<table::Value> {
         Some(match self {

@@ -34,6 +34,7 @@ impl Argument {
 fn measured(mut result: Value, call: &Call) -> Result<Value, Failure> {
     if let Value::Stream(stream) = &mut result {
         stream.measure = call.measure().above();
+        stream.bounds = stream.bounds.or_else(|| call.bounds());
         if stream.measure.is_too_large() {
             let message =
                 format!("more than {HEIGHT_MAX} transformations in a row, or {SIZE_MAX} in all");

@@ -38,10 +38,8 @@ impl Evaluator<'_> {
                 Ok(regex) => Ok(Value::Regex(Arc::new(regex))),
                 Err(reason) => Err(FluxError::check(expression.span, reason).into()),
             },
-            ExpressionKind::Label(_) => {
-                let message = "labels are not supported by this version";
-                Err(FluxError::check(expression.span, message).into())
-            }
+            // Where a label can stand, the name of the column can.
+            ExpressionKind::Label(name) => Ok(Value::String(name.clone())),
             ExpressionKind::PipeReceive => {
                 let message = "<- can only be the default of a parameter";
                 Err(FluxError::check(expression.span, message).into())
@@ -151,11 +149,19 @@ impl Evaluator<'_> {
         span: Span,
     ) -> Result<Value, Failure> {
         let Value::Package(package) = object else {
+            if self.missing_is_null
+                && let Value::Record(record) = object
+            {
+                return Ok(record.get(&property.name).cloned().unwrap_or(Value::Null));
+            }
             return member(object, property, span);
         };
         let key = (package.path, property.name.clone());
         if let Some(value) = self.options.get(&key) {
             return Ok(value.clone());
+        }
+        if let Some(value) = self.script_member(package, &property.name) {
+            return Ok(value);
         }
         let found = package
             .member(&property.name)
@@ -188,7 +194,7 @@ impl Evaluator<'_> {
                     name,
                     quoted: true,
                 };
-                member(&value, &property, object.span.to(index.span))
+                self.member(&value, &property, object.span.to(index.span))
             }
             (Value::Array(_), other) => Err(expected("int", &other, index.span)),
             (other, _) => Err(expected("an array", other, object.span)),

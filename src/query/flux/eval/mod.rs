@@ -2,8 +2,10 @@
 //! expressions (see [`row`](super::row)). Nothing here reads points.
 
 mod call;
+mod script;
 mod expression;
 mod operators;
+pub mod rows;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use super::value::Value;
 use crate::query::context::QueryContext;
 use crate::query::plan;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// How deep expressions and calls may nest while they run.
 const DEPTH_MAX: u32 = 200;
@@ -25,10 +28,10 @@ const DEPTH_MAX: u32 = 200;
 const STEPS_MAX: u64 = 5_000_000;
 
 /// A scope of the running program. Scopes live as long as the evaluator: functions refer to them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ScopeId(usize);
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct Scope {
     names: HashMap<Name, Value>,
     parent: Option<ScopeId>,
@@ -46,6 +49,10 @@ pub struct Yield {
 
 pub struct Evaluator<'c> {
     pub ctx: &'c QueryContext,
+    /// Scopes of a program that goes on for each row; they come before `scopes` and do not change.
+    base: Arc<Vec<Scope>>,
+    /// What was added to them since.
+    over_base: HashMap<(ScopeId, Name), Value>,
     scopes: Vec<Scope>,
     now_ns: i64,
     location: Option<Value>,
@@ -54,12 +61,18 @@ pub struct Evaluator<'c> {
     options: HashMap<(&'static str, Name), Value>,
     depth: u32,
     steps: u64,
+    /// Records are rows whose columns may be missing from one table and present in the next.
+    missing_is_null: bool,
+    /// Scopes of the packages that are written in Flux and were imported.
+    scripts: HashMap<&'static str, ScopeId>,
 }
 
 impl<'c> Evaluator<'c> {
     pub fn new(ctx: &'c QueryContext, now_ns: i64) -> Self {
         let mut evaluator = Self {
             ctx,
+            base: Arc::default(),
+            over_base: HashMap::new(),
             scopes: vec![Scope::default(), Scope::default()],
             now_ns,
             location: None,
@@ -67,6 +80,8 @@ impl<'c> Evaluator<'c> {
             options: HashMap::new(),
             depth: 0,
             steps: 0,
+            missing_is_null: false,
+            scripts: HashMap::new(),
         };
         evaluator.scopes = vec![
             Scope::default(),
@@ -98,6 +113,11 @@ impl<'c> Evaluator<'c> {
         self.location.as_ref()
     }
 
+    /// What the program put in the place of a member of a package.
+    pub fn option_of(&self, path: &'static str, name: &str) -> Option<Value> {
+        self.options.get(&(path, Name::from(name))).cloned()
+    }
+
     /// Adds a result under a name that the library chose.
     pub fn add_result(&mut self, added: Yield) {
         self.yields.push(added);
@@ -108,8 +128,15 @@ impl<'c> Evaluator<'c> {
     }
 
     pub fn define(&mut self, scope: ScopeId, name: Name, value: Value) {
-        if let Some(scope) = self.scopes.get_mut(scope.0) {
-            scope.names.insert(name, value);
+        match rows::split(self.base.len(), scope) {
+            Err(_) => {
+                self.over_base.insert((scope, name), value);
+            }
+            Ok(own) => {
+                if let Some(scope) = self.scopes.get_mut(own) {
+                    scope.names.insert(name, value);
+                }
+            }
         }
     }
 
@@ -118,12 +145,22 @@ impl<'c> Evaluator<'c> {
             names: HashMap::new(),
             parent: Some(parent),
         });
-        ScopeId(self.scopes.len() - 1)
+        ScopeId(self.base.len() + self.scopes.len() - 1)
     }
 
     fn lookup(&self, name: &Name, mut at: ScopeId) -> Option<&Value> {
         loop {
-            let scope = self.scopes.get(at.0)?;
+            let scope = match rows::split(self.base.len(), at) {
+                Ok(own) => self.scopes.get(own)?,
+                Err(before) => {
+                    if !self.over_base.is_empty()
+                        && let Some(value) = self.over_base.get(&(at, Name::clone(name)))
+                    {
+                        return Some(value);
+                    }
+                    self.base.get(before)?
+                }
+            };
             if let Some(value) = scope.names.get(name) {
                 return Some(value);
             }
@@ -149,7 +186,7 @@ impl<'c> Evaluator<'c> {
         self.steps = self.steps.saturating_add(count);
         if self.steps > STEPS_MAX {
             let message = format!("the program needs more than {STEPS_MAX} steps before any row");
-            return Err(FluxError::run(span, message).into());
+            return Err(FluxError::limit(span, message).into());
         }
         if self.steps.is_multiple_of(1024) {
             self.ctx.check()?;
@@ -171,7 +208,7 @@ impl<'c> Evaluator<'c> {
     ) -> Result<T, Failure> {
         if self.depth >= DEPTH_MAX {
             let message = format!("calls nest deeper than the allowed {DEPTH_MAX} levels");
-            return Err(FluxError::run(span, message).into());
+            return Err(FluxError::limit(span, message).into());
         }
         self.depth += 1;
         let result = inner(self);

@@ -12,7 +12,7 @@ use crate::query::flux::value::Value;
 impl Evaluator<'_> {
     pub fn file(&mut self, file: &File) -> Result<(), Failure> {
         for import in &file.imports {
-            self.import(import)?;
+            self.import(import, Self::GLOBAL)?;
         }
         for statement in &file.body {
             self.statement(statement, Self::GLOBAL)?;
@@ -20,7 +20,7 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    fn import(&mut self, import: &Import) -> Result<(), Failure> {
+    pub(super) fn import(&mut self, import: &Import, scope: ScopeId) -> Result<(), Failure> {
         let package = stdlib::package(&import.path.value).ok_or_else(|| {
             FluxError::check(
                 import.path.span,
@@ -31,7 +31,8 @@ impl Evaluator<'_> {
             .alias
             .as_ref()
             .map_or_else(|| package.name.into(), |a| a.name.clone());
-        self.define(Self::GLOBAL, name, Value::Package(package));
+        self.load_script(package, import.path.span)?;
+        self.define(scope, name, Value::Package(package));
         Ok(())
     }
 
@@ -43,7 +44,7 @@ impl Evaluator<'_> {
             .try_for_each(|statement| self.statement(statement, scope))
     }
 
-    fn statement(&mut self, statement: &Statement, scope: ScopeId) -> Result<(), Failure> {
+    pub(super) fn statement(&mut self, statement: &Statement, scope: ScopeId) -> Result<(), Failure> {
         match &statement.kind {
             StatementKind::Expression(expression) => {
                 let value = self.expression(expression, scope)?;
@@ -100,6 +101,7 @@ impl Evaluator<'_> {
                     return Err(FluxError::check(span, message).into());
                 };
                 let value = self.expression(expression, scope)?;
+                self.set_script_option(package, &property.name, &value);
                 self.options
                     .insert((package.path, property.name.clone()), value);
                 return Ok(());

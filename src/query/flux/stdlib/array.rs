@@ -13,7 +13,11 @@ use std::sync::Arc;
 
 static FROM: Builtin = Builtin {
     name: "from",
-    parameters: &[Parameter::required("rows", Accepts::Array)],
+    parameters: &[Parameter {
+        name: "rows",
+        accepts: Accepts::Array,
+        need: Need::Pipe,
+    }],
     run: from,
 };
 

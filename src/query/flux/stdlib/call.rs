@@ -5,7 +5,8 @@ use crate::query::flux::ast::Name;
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::Argument;
 use crate::query::flux::span::Span;
-use crate::query::flux::stream::Measure;
+use crate::model::TimeRange;
+use crate::query::flux::stream::{Measure, Stream};
 use crate::query::flux::value::{Function, Record, Value};
 use crate::query::plan;
 use std::sync::Arc;
@@ -297,6 +298,29 @@ impl Call {
             }
         }
         measure
+    }
+
+    /// The range that all streams among the arguments lie in.
+    pub fn bounds(&self) -> Option<TimeRange> {
+        let mut out: Option<TimeRange> = None;
+        for (_, value, _) in &self.arguments {
+            let items = match value {
+                Value::Array(items) => items.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            for item in items {
+                if let Value::Stream(Stream {
+                    bounds: Some(range),
+                    ..
+                }) = item
+                {
+                    out = Some(out.map_or(*range, |have| {
+                        TimeRange::new(have.start.min(range.start), have.stop.max(range.stop))
+                    }));
+                }
+            }
+        }
+        out
     }
 
     /// The piped stream, bounded.

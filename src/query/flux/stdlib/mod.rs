@@ -17,7 +17,10 @@ mod native;
 mod plain;
 mod regexp;
 mod sampledata;
+mod join;
+mod promql;
 mod schema;
+mod scripts;
 mod strings;
 mod tables;
 pub mod testing;
@@ -108,6 +111,16 @@ const PACKAGES: &[&Package] = &[
     &sampledata::PACKAGE,
     &testing::PLANNER_OPTIONS,
     &testing::INTERNAL,
+    &join::PACKAGE,
+    &join::ROWS,
+    &promql::PACKAGE,
+    &scripts::MONITOR,
+    &scripts::TASKS,
+    &scripts::INFLUXQL,
+    &scripts::EVENTS,
+    &scripts::TABLE,
+    &scripts::QUERY,
+    &scripts::AGGREGATE,
     &plain::TYPES,
     &plain::DICT,
     &plain::BITWISE,
@@ -128,6 +141,14 @@ const PACKAGES: &[&Package] = &[
     &schema::V1,
     &strings::PACKAGE,
 ];
+
+/// The part of a package that is written in Flux; empty packages are nothing else.
+pub fn script(path: &str) -> Option<&'static str> {
+    scripts::SCRIPTS
+        .iter()
+        .find(|(have, _)| *have == path)
+        .map(|(_, text)| *text)
+}
 
 pub fn package(path: &str) -> Option<&'static Package> {
     PACKAGES

@@ -48,6 +48,30 @@ impl RowFunction for Native {
     }
 }
 
+/// Functions whose results no column holds: their values are wanted by other functions.
+fn makes_cells(name: &str) -> bool {
+    !matches!(
+        name,
+        "split"
+            | "splitAfter"
+            | "splitN"
+            | "splitAfterN"
+            | "findStringIndex"
+            | "compile"
+            | "fromList"
+            | "insert"
+            | "remove"
+            | "get"
+            | "objectKeys"
+            | "scan"
+            | "parse"
+            | "encode"
+            | "bytes"
+            | "fixed"
+            | "location"
+    )
+}
+
 /// Runs the function, or postpones it.
 pub fn run(
     evaluator: &mut Evaluator<'_>,
@@ -59,6 +83,11 @@ pub fn run(
     for parameter in builtin.parameters {
         match call.value(parameter.name) {
             Some(cell @ Value::Cell(_)) => {
+                if !makes_cells(builtin.name) {
+                    let found = cell.type_name();
+                    let message = format!("{} needs a known value, not {found}", builtin.name);
+                    return Err(FluxError::check(call.span, message).into());
+                }
                 open.push(parameter.name);
                 cells.push(cell.clone());
             }
@@ -69,6 +98,10 @@ pub fn run(
                     .add_to(evaluator.now())
                     .ok_or_else(|| call.fault("the time is out of range"))?;
                 known.push(Argument::named(parameter.name, Value::Time(time), span));
+            }
+            Some(value) if value.depends_on_row() => {
+                let message = format!("{} needs known values within", builtin.name);
+                return Err(FluxError::check(call.span_of(parameter.name), message).into());
             }
             Some(value) => {
                 let span = call.span_of(parameter.name);

@@ -1,15 +1,18 @@
 //! `import "influxdata/influxdb/schema"` and the older `influxdata/influxdb/v1`: which measurements,
 //! tags and fields there are. Answered from the index, without reading points.
 
-use super::universe::{bounded_scan, predicate, range_bounds};
+use super::universe::{bounded_scan, narrowed, predicate, range_bounds};
 use super::{Accepts, Builtin, Call, Member, Package, Parameter};
 use crate::engine::source::{SeriesPredicate, TextMatch};
 use crate::query::flux::error::{Failure, FluxError};
-use crate::query::flux::eval::Evaluator;
+use crate::query::expr::{BinaryOp, Expr};
+use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::stream::Stream;
-use crate::query::flux::value::Value;
+use crate::query::flux::value::{Function, Value};
 use crate::query::optimise;
-use crate::query::plan::{Duration, Grouping, Names, Node, Scan};
+use crate::query::plan::{self, Duration, Grouping, Names, Node, Scan};
+use crate::query::table::{self, Cells, Column, GroupKey, Kind, Table};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Without `start`, the last 30 days are looked at.
@@ -94,6 +97,11 @@ pub static V1: Package = Package {
 };
 
 fn ask(evaluator: &mut Evaluator<'_>, call: &Call, names: Names) -> Result<Value, Failure> {
+    for path in ["influxdata/influxdb/schema", "influxdata/influxdb/v1"] {
+        if let Some(Value::Function(from)) = evaluator.option_of(path, "_from") {
+            return ask_stream(evaluator, call, &from, &names);
+        }
+    }
     let range = range_bounds(evaluator, call, DEFAULT_START)?;
     let mut scan = bounded_scan(evaluator, call, range)?;
     if let Some(measurement) = call.string("measurement") {
@@ -121,8 +129,66 @@ fn ask(evaluator: &mut Evaluator<'_>, call: &Call, names: Names) -> Result<Value
     Ok(Value::Stream(Stream::tables(Arc::new(node))))
 }
 
+/// Asks what the program put in the place of a bucket.
+fn ask_stream(
+    evaluator: &mut Evaluator<'_>,
+    call: &Call,
+    from: &Function,
+    names: &Names,
+) -> Result<Value, Failure> {
+    let range = range_bounds(evaluator, call, DEFAULT_START)?;
+    let bucket = Argument::named("bucket", call.required("bucket"), call.span);
+    let made = evaluator.call_function(from, vec![bucket], call.span)?;
+    let Value::Stream(stream) = made else {
+        return Err(call.fault(format!("_from must return tables, not {}", made.type_name())));
+    };
+    let Value::Stream(stream) = narrowed(&stream.bounded()?, range) else {
+        return Ok(Value::Null);
+    };
+    let mut input = stream.bounded()?;
+    if let Some(measurement) = call.string("measurement") {
+        let label = Expr::Column("_measurement".into());
+        let text = Expr::Literal(table::Value::String(measurement));
+        input = Arc::new(Node::Filter {
+            input,
+            predicate: Expr::Binary(BinaryOp::Equal, Box::new(label), Box::new(text)),
+            keep_empty: false,
+        });
+    }
+    if let Some(function) = call.function("predicate") {
+        let span = call.span_of("predicate");
+        let predicate = predicate(evaluator, &function, "predicate", span)?;
+        input = Arc::new(Node::Filter {
+            input,
+            predicate,
+            keep_empty: false,
+        });
+    }
+    let column = match names {
+        Names::Measurements => "_measurement",
+        Names::FieldKeys => "_field",
+        Names::TagValues(tag) => tag,
+        Names::TagKeys => {
+            let inputs = vec![input];
+            return Ok(super::tables::whole(call, inputs, |_, inputs| {
+                let tables = inputs.iter().flatten();
+                let parts = tables.flat_map(|table| table.key.parts());
+                let labels: BTreeSet<&str> = parts.map(|(label, _)| &**label).collect();
+                let mut cells = Cells::new(Kind::String);
+                for label in labels {
+                    cells.push(table::Value::string(label));
+                }
+                Ok(vec![Table {
+                    key: GroupKey::default(),
+                    columns: vec![Column::new("_value", cells)],
+                }])
+            }));
+        }
+    };
+    Ok(Value::Stream(Stream::tables(Arc::new(distinct_of(input, column)))))
+}
+
 const fn is_true(predicate: &crate::query::expr::Expr) -> bool {
-    use crate::query::{expr::Expr, table};
     matches!(predicate, Expr::Literal(table::Value::Boolean(true)))
 }
 
@@ -148,6 +214,11 @@ fn by_points(
         predicate,
         keep_empty: false,
     });
+    Ok(distinct_of(input, column))
+}
+
+/// The values of a column, each once, sorted.
+fn distinct_of(input: plan::Stream, column: &str) -> Node {
     let input = Arc::new(Node::Keep {
         input,
         columns: vec![column.to_owned()],
@@ -160,11 +231,11 @@ fn by_points(
         input,
         column: column.to_owned(),
     });
-    Ok(Node::Sort {
+    Node::Sort {
         input,
         columns: vec!["_value".to_owned()],
         descending: false,
-    })
+    }
 }
 
 /// Fields that share a time become columns of one row.

@@ -137,6 +137,98 @@ fn diff(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     reported(evaluator, call, made)
 }
 
+/// `experimental.diff`: the rows of both streams with a column that tells whose they are.
+pub static DIFF_ROWS: Builtin = Builtin {
+    name: "diff",
+    parameters: &[
+        Parameter::required("got", Accepts::Stream),
+        Parameter::required("want", Accepts::Stream),
+    ],
+    run: |_, call| {
+        let inputs = vec![stream(call, "got")?, stream(call, "want")?];
+        Ok(whole(call, inputs, |_, inputs| {
+            let mut inputs = inputs.into_iter();
+            let got = by_key(inputs.next().unwrap_or_default());
+            let want = by_key(inputs.next().unwrap_or_default());
+            Ok(marked(&got, &want))
+        }))
+    },
+};
+
+/// Tables that differ, with the fewest removals and additions; equal rows have an empty mark.
+fn marked(got: &BTreeMap<GroupKey, Table>, want: &BTreeMap<GroupKey, Table>) -> Vec<Table> {
+    let nothing = Table::default();
+    let keys: BTreeSet<&GroupKey> = got.keys().chain(want.keys()).collect();
+    let mut out = Vec::new();
+    for key in keys {
+        let (got, want) = (
+            got.get(key).unwrap_or(&nothing),
+            want.get(key).unwrap_or(&nothing),
+        );
+        let labels: BTreeSet<&str> = got
+            .columns
+            .iter()
+            .chain(&want.columns)
+            .map(|column| &*column.label)
+            .collect();
+        let same = |have: usize, wanted: usize| {
+            labels.iter().all(|label| {
+                let have = got.column(label).map(|column| column.cells.get(have));
+                let wanted = want.column(label).map(|column| column.cells.get(wanted));
+                equal(have, wanted, EPSILON, false)
+            })
+        };
+        let steps = script(want.rows(), got.rows(), same);
+        if steps.iter().all(|step| step.0.is_empty()) {
+            continue;
+        }
+        let mut table = Table::default();
+        let mut marks = Cells::new(Kind::String);
+        for (mark, row) in steps {
+            let from = if mark == "+" { got } else { want };
+            table.append(&from.take(&[row]));
+            marks.push(CellValue::string(mark));
+        }
+        table.columns.insert(0, Column::new("_diff", marks));
+        table.key = key.clone();
+        out.push(table);
+    }
+    out
+}
+
+/// Which rows stay, go and come. Of rows that changed in the same place, those that go come first.
+fn script(
+    want: usize,
+    got: usize,
+    same: impl Fn(usize, usize) -> bool,
+) -> Vec<(&'static str, usize)> {
+    let (mut left, mut right) = (0, 0);
+    let (mut gone, mut come): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+    let mut out = Vec::new();
+    while left < want || right < got {
+        // The nearest pair of equal rows ahead.
+        let ahead = (0..SEARCH_ROWS).find_map(|distance| {
+            (0..=distance).find_map(|skip| {
+                let (l, r) = (left + distance - skip, right + skip);
+                (l < want && r < got && same(r, l)).then_some((l, r))
+            })
+        });
+        let (l, r) = ahead.unwrap_or((want, got));
+        gone.extend(left..l);
+        come.extend(right..r);
+        out.extend(gone.drain(..).map(|row| ("-", row)));
+        out.extend(come.drain(..).map(|row| ("+", row)));
+        if ahead.is_some() {
+            out.push(("", l));
+        }
+        (left, right) = (l.saturating_add(1), r.saturating_add(1));
+    }
+    out
+}
+
+/// How far ahead equal rows are looked for.
+const SEARCH_ROWS: usize = 200;
+
 fn reported(evaluator: &mut Evaluator<'_>, call: &Call, made: Value) -> Result<Value, Failure> {
     if let Value::Stream(stream) = &made {
         evaluator.add_result(Yield {

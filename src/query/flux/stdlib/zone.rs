@@ -4,6 +4,7 @@ use super::native::natives;
 use super::strings::mismatch;
 use super::{Call, Member, Package};
 use crate::query::flux::error::Failure;
+use crate::query::flux::eval::Evaluator;
 use crate::query::flux::time;
 use crate::query::flux::value::Value;
 use crate::query::plan::Duration;
@@ -13,16 +14,16 @@ use chrono_tz::Tz;
 const DAY: i64 = 86_400_000_000_000;
 
 /// A zone of the database, and a fixed distance from it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zone {
     zone: Tz,
-    offset_ns: i64,
+    offset: Duration,
 }
 
 impl Zone {
     pub const UTC: Self = Self {
         zone: Tz::UTC,
-        offset_ns: 0,
+        offset: Duration::nanoseconds(0),
     };
 
     /// Of a record `{zone, offset}`.
@@ -37,9 +38,7 @@ impl Zone {
             Some(_) => return None,
         }
         match record.get("offset") {
-            Some(Value::Duration(offset)) if offset.months == 0 => {
-                zone.offset_ns = offset.nanoseconds;
-            }
+            Some(Value::Duration(offset)) => zone.offset = *offset,
             None => {}
             Some(_) => return None,
         }
@@ -47,7 +46,7 @@ impl Zone {
     }
 
     pub fn is_utc(self) -> bool {
-        self.zone == Tz::UTC && self.offset_ns == 0
+        self.zone == Tz::UTC && self.offset.is_zero()
     }
 
     /// What a clock there shows, as if it were UTC.
@@ -58,14 +57,47 @@ impl Zone {
             .offset_from_utc_datetime(&naive)
             .fix()
             .local_minus_utc();
-        time.saturating_add(i64::from(seconds) * 1_000_000_000)
-            .saturating_add(self.offset_ns)
+        let local = time.saturating_add(i64::from(seconds) * 1_000_000_000);
+        self.offset.add_to(local).unwrap_or(local)
+    }
+
+    /// What the clock of the zone itself shows.
+    fn without_offset(self, local: i64) -> i64 {
+        let back = self.offset.checked_neg();
+        back.and_then(|back| back.add_to(local)).unwrap_or(local)
+    }
+
+    /// When a clock there first shows this or more: of a time that is skipped, the end of the gap.
+    pub fn instant(self, local: i64) -> i64 {
+        let shown = self.without_offset(local);
+        let naive = DateTime::from_timestamp_nanos(shown).naive_utc();
+        let found = self.zone.from_local_datetime(&naive).earliest();
+        if let Some(time) = found.and_then(|found| found.timestamp_nanos_opt()) {
+            return time;
+        }
+        let clock = Self {
+            offset: Duration::nanoseconds(0),
+            ..self
+        };
+        let (mut low, mut high) = (
+            shown.saturating_sub(2 * DAY),
+            shown.saturating_add(2 * DAY),
+        );
+        while high.saturating_sub(low) > 1 {
+            let middle = low + (high - low) / 2;
+            if clock.local(middle) >= shown {
+                high = middle;
+            } else {
+                low = middle;
+            }
+        }
+        high
     }
 
     /// When a clock there shows this. A time that is skipped becomes the next that is not; of one that
     /// comes twice, the first.
     pub fn utc(self, local: i64) -> i64 {
-        let shown = local.saturating_sub(self.offset_ns);
+        let shown = self.without_offset(local);
         let naive = DateTime::from_timestamp_nanos(shown).naive_utc();
         let found = self.zone.from_local_datetime(&naive).earliest();
         match found.and_then(|found| found.timestamp_nanos_opt()) {
@@ -86,6 +118,16 @@ fn zone(call: &Call) -> Result<Zone, Failure> {
         Some(value) => Zone::read(value).ok_or_else(|| {
             call.fault("location must be {zone: string, offset: duration} with a known zone")
         }),
+    }
+}
+
+/// The zone that a function of tables works in: its own, or the program's.
+pub fn of_call(evaluator: &Evaluator<'_>, call: &Call) -> Result<Zone, Failure> {
+    match (call.value("location"), evaluator.location()) {
+        (Some(_), _) => zone(call),
+        (None, Some(location)) => Zone::read(location)
+            .ok_or_else(|| call.fault("option location is of an unknown zone")),
+        (None, None) => Ok(Zone::UTC),
     }
 }
 

@@ -92,7 +92,7 @@ fn find(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Option<Table>, Fai
             key: table.key.clone(),
             columns: columns.collect(),
         };
-        if predicate.holds(&key, 0)? {
+        if predicate.start(evaluator.ctx).holds(&key, 0)? {
             return Ok(Some(table));
         }
     }
@@ -182,16 +182,16 @@ fn key_values(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     each(call, move |_, table| {
         let (mut keys, mut values) = (Cells::new(Kind::String), None);
         let mut seen: BTreeSet<GroupKey> = BTreeSet::new();
-        for label in &wanted {
-            let Some(column) = table.column(label) else {
-                continue;
-            };
-            let kind = column.cells.kind();
-            let values = values.get_or_insert_with(|| Cells::new(kind));
-            if values.kind() != kind {
-                return Err(invalid("keyValues: keyColumns must have the same type"));
-            }
-            for row in 0..column.cells.len() {
+        for row in 0..table.rows() {
+            for label in &wanted {
+                let Some(column) = table.column(label) else {
+                    continue;
+                };
+                let kind = column.cells.kind();
+                let values = values.get_or_insert_with(|| Cells::new(kind));
+                if values.kind() != kind {
+                    return Err(invalid("keyValues: keyColumns must have the same type"));
+                }
                 let value = column.cells.get(row);
                 let place = GroupKey::new(vec![(label.as_str().into(), value.clone())]);
                 if !seen.insert(place) {
@@ -235,7 +235,7 @@ fn convert_values(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> 
 }
 
 /// The bounds of the whole, kept in the group key while windows have bounds of their own.
-const HIDDEN: [(&str, &str); 2] = [("_start", "\u{1}start"), ("_stop", "\u{1}stop")];
+pub const HIDDEN: [(&str, &str); 2] = [("_start", "\u{1}start"), ("_stop", "\u{1}stop")];
 
 fn hide_bounds(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     each(call, |_, mut table| {

@@ -13,9 +13,10 @@ mod statistics;
 mod window;
 
 pub use inspect::{HIDE_BOUNDS, RESTORE_BOUNDS};
-pub use rows::predicate;
-pub use series::{cells_of, invalid, replace};
-pub use source::{BUCKETS, FROM, bounded_scan, range_bounds};
+pub use rows::{FILL, predicate};
+pub use series::{cells_of, invalid, numbers, replace, times};
+pub use statistics::one;
+pub use source::{BUCKETS, FROM, bounded_scan, narrowed, range_bounds};
 
 use super::{Constant, Member, Package};
 

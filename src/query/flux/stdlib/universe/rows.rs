@@ -2,12 +2,18 @@
 
 use super::columns::tables;
 use super::{VALUE, transformation};
+use crate::query::context::{QueryContext, QueryError};
 use crate::query::expr::Expr;
-use crate::query::flux::error::{Failure, FluxError};
-use crate::query::flux::eval::{Argument, Evaluator};
-use crate::query::flux::row::{self, RowRecord};
+use crate::query::flux::error::{Failure, FluxError, Stage};
+use crate::query::flux::eval::Evaluator;
+use crate::query::flux::eval::rows::{RowProgram, record_of_row};
+use crate::query::flux::row;
 use crate::query::flux::span::Span;
+use crate::query::flux::stdlib::tables::{
+    Predicate, RowsBuilder, columns_of, each, of_record, predicate_of, regroup,
+};
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
+use crate::query::table::Table;
 use crate::query::flux::value::{Function, Value};
 use crate::query::plan::{self, Fill, Node};
 use std::sync::Arc;
@@ -103,24 +109,14 @@ pub static UNION: Builtin = Builtin {
     run: union,
 };
 
-/// What a function over rows makes of the row.
-fn of_row(
-    evaluator: &mut Evaluator<'_>,
-    function: &Function,
-    span: Span,
-) -> Result<Value, Failure> {
-    let row = Value::Row(Arc::new(RowRecord::row()));
-    evaluator.call_function(function, vec![Argument::named("r", row, span)], span)
-}
-
-/// The predicate of the function given as argument `name`.
+/// The predicate of the function given as argument `name`, for those that need an expression.
 pub fn predicate(
     evaluator: &mut Evaluator<'_>,
     function: &Function,
     name: &str,
     span: Span,
 ) -> Result<Expr, Failure> {
-    let value = of_row(evaluator, function, span)?;
+    let value = of_record(evaluator, function, "r", span)?;
     match value {
         Value::Boolean(_) | Value::Cell(_) => {
             let cell = row::to_cell(&value).map_err(|reason| row::fault(span, &reason))?;
@@ -149,12 +145,34 @@ fn filter(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> 
     let Some(function) = call.function("fn") else {
         return Ok(tables_of(input));
     };
-    let predicate = predicate(evaluator, &function, "fn", call.span_of("fn"))?;
-    Ok(tables(Node::Filter {
-        input,
-        predicate,
-        keep_empty,
-    }))
+    match predicate_of(evaluator, &function, "r", call.span_of("fn"))? {
+        Predicate::Expression(predicate) => Ok(tables(Node::Filter {
+            input,
+            predicate,
+            keep_empty,
+        })),
+        program => {
+            let filtered = each(call, move |ctx, table| {
+                let mut runner = program.start(ctx);
+                let mut rows = Vec::new();
+                for row in 0..table.rows() {
+                    if runner.holds(&table, row)? {
+                        rows.push(row);
+                    }
+                }
+                Ok(table.take(&rows))
+            })?;
+            let Value::Stream(filtered) = filtered else {
+                return Ok(filtered);
+            };
+            // Leaves out the tables that are empty now.
+            Ok(tables(Node::Filter {
+                input: filtered.bounded()?,
+                predicate: Expr::Literal(crate::query::table::Value::Boolean(true)),
+                keep_empty,
+            }))
+        }
+    }
 }
 
 fn tables_of(stream: plan::Stream) -> Value {
@@ -171,32 +189,33 @@ fn map(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         return Ok(tables_of(input));
     };
     let span = call.span_of("fn");
-    let record = match of_row(evaluator, &function, span)? {
-        Value::Row(record) => Arc::unwrap_or_clone(record),
-        Value::Record(record) => RowRecord {
-            is_row: false,
-            fields: Arc::unwrap_or_clone(record),
-        },
-        other => {
-            let message = format!(
-                "expected a record but found {} (argument fn)",
-                other.type_name()
-            );
-            return Err(FluxError::check(span, message).into());
+    let made = match of_record(evaluator, &function, "r", span) {
+        Err(Failure::Flux(error)) if error.stage != Stage::Limit => {
+            let program = evaluator.row_program(&function, span)?;
+            return regroup(call, move |ctx, table| mapped(ctx, &table, &program));
         }
+        made => made?,
     };
-    let mut columns = Vec::with_capacity(record.fields.len());
-    for (name, value) in &record.fields {
-        let cell = row::to_cell(value).map_err(|reason| {
-            FluxError::check(span, format!("column {name}: {}", reason.describe()))
-        })?;
-        columns.push((Arc::clone(name), Arc::unwrap_or_clone(cell.expr)));
-    }
+    let (extend, columns) = columns_of(made, span)?;
     Ok(tables(Node::Map {
         input,
         columns,
-        extend: record.is_row,
+        extend,
     }))
+}
+
+/// Runs the function for each row.
+fn mapped(
+    ctx: &QueryContext,
+    table: &Table,
+    program: &RowProgram,
+) -> Result<Vec<Table>, QueryError> {
+    let mut runner = program.start(ctx);
+    let mut made = RowsBuilder::default();
+    for row in 0..table.rows() {
+        made.add(runner.call(vec![("r", record_of_row(table, row))])?, "map")?;
+    }
+    Ok(made.finish(&table.columns, &table.key))
 }
 
 fn limit(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {

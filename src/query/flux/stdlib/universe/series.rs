@@ -600,18 +600,16 @@ fn kaufmans_ama(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     })
 }
 
-fn hour_selection(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+fn hour_selection(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let start = call.integer("start").unwrap_or_default();
     let stop = call.integer("stop").unwrap_or_default();
     let time_column = call.string_or("timeColumn", "_time");
-    if call.has("location") {
-        return Err(call.fault("a location is not supported: hours are UTC"));
-    }
+    let zone = crate::query::flux::stdlib::zone::of_call(evaluator, call)?;
     each(call, move |_, table| {
         let cells = cells_of(&table, &time_column, "hourSelection")?;
         let chosen = |row: &usize| match cells.get(*row) {
             Cell::Time(time) => {
-                let hour = time.div_euclid(3600 * SECOND).rem_euclid(24);
+                let hour = zone.local(time).div_euclid(3600 * SECOND).rem_euclid(24);
                 if start <= stop {
                     start <= hour && hour <= stop
                 } else {

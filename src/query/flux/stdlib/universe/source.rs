@@ -173,7 +173,7 @@ fn range(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let Some(Value::Stream(stream)) = call.value("tables") else {
         return Err(call.fault("no tables were given"));
     };
-    Ok(match &stream.kind {
+    let mut made = match &stream.kind {
         StreamKind::Unbounded { bucket, .. } => {
             let predicate = SeriesPredicate::All;
             tables(Node::Scan(Scan {
@@ -183,11 +183,15 @@ fn range(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             }))
         }
         StreamKind::Tables(node) => narrowed(node, range),
-    })
+    };
+    if let Value::Stream(stream) = &mut made {
+        stream.bounds = Some(range);
+    }
+    Ok(made)
 }
 
 /// A second range: fewer rows, and bounds that say so.
-fn narrowed(input: &plan::Stream, range: TimeRange) -> Value {
+pub fn narrowed(input: &plan::Stream, range: TimeRange) -> Value {
     if let Node::Scan(scan) = &**input {
         let range = scan.range.intersect(range);
         return tables(Node::Scan(Scan {
@@ -211,12 +215,7 @@ fn bounded(ctx: &QueryContext, table: &Table, range: TimeRange) -> Result<Vec<Ta
         ));
     };
     ctx.check()?;
-    let bound = |label: &str| match table.key.get(label) {
-        Some(table::Value::Time(time)) => Some(*time),
-        _ => None,
-    };
-    let start = bound("_start").map_or(range.start, |have| have.max(range.start));
-    let stop = bound("_stop").map_or(range.stop, |have| have.min(range.stop));
+    let (start, stop) = (range.start, range.stop);
     let within = |row: &usize| match times.cells.get(*row) {
         table::Value::Time(time) => start <= time && time < stop,
         _ => false,

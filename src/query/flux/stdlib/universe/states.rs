@@ -5,12 +5,13 @@ use super::transformation;
 use crate::query::context::QueryError;
 use crate::query::expr::Expr;
 use crate::query::flux::ast::Name;
-use crate::query::flux::error::Failure;
+use crate::query::flux::error::{Failure, Stage};
+use crate::query::flux::eval::rows::record_of_row;
 use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::row::{Cell as RowCell, RowRecord};
 use crate::query::flux::stdlib::tables::{columns_of, each, predicate_of, regroup};
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
-use crate::query::flux::value::Value;
+use crate::query::flux::value::{Record, Value};
 use crate::query::table::{Cells, Column, GroupKey, Kind, Table, Value as Cell};
 use std::sync::Arc;
 
@@ -89,7 +90,8 @@ fn track(
     let predicate = predicate_of(evaluator, &function, "r", call.span_of("fn"))?;
     let time_column = call.string_or("timeColumn", "_time");
     let who = call.function;
-    each(call, move |_, mut table| {
+    each(call, move |ctx, mut table| {
+        let mut predicate = predicate.start(ctx);
         let times = match duration_column {
             Some(_) => times(&table, &time_column, who)?,
             None => Vec::new(),
@@ -144,7 +146,27 @@ fn reduce(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> 
         Argument::named("r", row, span),
         Argument::named("accumulator", Value::Row(Arc::new(accumulator)), span),
     ];
-    let made = evaluator.call_function(&function, arguments, span)?;
+    let made = match evaluator.call_function(&function, arguments, span) {
+        Err(Failure::Flux(error)) if error.stage != Stage::Limit => {
+            let program = evaluator.row_program(&function, span)?;
+            let identity = Value::Record(identity);
+            return regroup(call, move |ctx, table| {
+                let mut runner = program.start(ctx);
+                let mut accumulator = identity.clone();
+                for row in 0..table.rows() {
+                    accumulator = runner.call(vec![
+                        ("r", record_of_row(&table, row)),
+                        ("accumulator", accumulator),
+                    ])?;
+                }
+                let Value::Record(last) = accumulator else {
+                    return Err(invalid("reduce: fn must return a record"));
+                };
+                with_values(&table, last.iter()).map(|table| vec![table])
+            });
+        }
+        made => made?,
+    };
     let (_, columns) = columns_of(made, span)?;
     regroup(call, move |ctx, table| {
         ctx.check()?;
@@ -194,9 +216,28 @@ fn reduced(
             }
         }
     }
+    let last: Record = columns
+        .iter()
+        .zip(last)
+        .map(|((name, _), value)| (Arc::clone(name), Value::from(value)))
+        .collect();
+    with_values(table, last.iter())
+}
+
+/// One row: the group key and the values, which may take the place of columns of the key.
+fn with_values<'v>(
+    table: &Table,
+    values: impl Iterator<Item = (&'v Name, &'v Value)>,
+) -> Result<Table, QueryError> {
     let mut out = super::statistics::key_columns(table, 1, &[]);
     let mut key: Vec<(Name, Cell)> = out.key.parts().to_vec();
-    for ((name, _), value) in columns.iter().zip(last) {
+    for (name, value) in values {
+        let Some(value) = value.to_cell_value() else {
+            let found = value.type_name();
+            return Err(invalid(format!(
+                "reduce: column {name}: a column can't hold a value of type {found}"
+            )));
+        };
         let kind = value.kind().unwrap_or(Kind::String);
         for part in key.iter_mut().filter(|(label, _)| label == name) {
             part.1 = value.clone();

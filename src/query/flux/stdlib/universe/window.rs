@@ -9,7 +9,8 @@ use crate::query::flux::stdlib::tables::whole;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::{Function, Value};
-use crate::query::plan::{AggregateWindow, Node, Window, WindowFunction};
+use crate::model::TimeRange;
+use crate::query::plan::{self, AggregateWindow, Node, Window, WindowFunction};
 use crate::query::table::{Cells, GroupKey, Kind, Table, Value as CellValue};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,32 +61,8 @@ fn only(call: &Call, name: &str, value: &str) -> Result<(), Failure> {
     }
 }
 
-/// `{zone: "UTC", offset: 0h}` is the only location there is yet.
-fn only_utc(evaluator: &Evaluator<'_>, call: &Call) -> Result<(), Failure> {
-    let location = match (call.record("location"), evaluator.location()) {
-        (Some(location), _) => location,
-        (None, Some(Value::Record(location))) => Arc::clone(location),
-        (None, _) => return Ok(()),
-    };
-    let plain = location
-        .iter()
-        .all(|(name, value)| match (name.as_ref(), value) {
-            ("zone", Value::String(zone)) => zone.as_ref() == "UTC",
-            ("offset", Value::Duration(offset)) => offset.is_zero(),
-            _ => false,
-        });
-    if plain {
-        return Ok(());
-    }
-    let message = format!(
-        "a location other than UTC in {} is not supported yet",
-        call.function
-    );
-    Err(FluxError::check(call.span_of("location"), message).into())
-}
-
 fn bounds(evaluator: &Evaluator<'_>, call: &Call) -> Result<Window, Failure> {
-    only_utc(evaluator, call)?;
+    let zone = crate::query::flux::stdlib::zone::of_call(evaluator, call)?;
     let every = call
         .duration("every")
         .or_else(|| call.duration("period"))
@@ -106,6 +83,7 @@ fn bounds(evaluator: &Evaluator<'_>, call: &Call) -> Result<Window, Failure> {
         every,
         period,
         offset,
+        zone,
     })
 }
 
@@ -133,8 +111,16 @@ fn window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> 
 
 /// One window that holds all: from the first `_start` of all tables to the last `_stop`.
 fn unwindowed(call: &Call) -> Result<Value, Failure> {
-    let input = call.tables()?;
-    Ok(whole(call, vec![input], |_, inputs| {
+    let known = match call.value("tables") {
+        Some(Value::Stream(stream)) => stream.bounds,
+        _ => None,
+    };
+    Ok(rejoined(call, call.tables()?, known))
+}
+
+/// Sets the bounds of all tables; without known ones, to the first and the last that there are.
+fn rejoined(call: &Call, input: plan::Stream, known: Option<TimeRange>) -> Value {
+    whole(call, vec![input], move |_, inputs| {
         let tables: Vec<Table> = inputs.into_iter().flatten().collect();
         let bounds = |label: &str| {
             let times = tables
@@ -145,8 +131,13 @@ fn unwindowed(call: &Call) -> Result<Value, Failure> {
                 });
             times.collect::<Vec<_>>()
         };
-        let start = bounds("_start").into_iter().min();
-        let stop = bounds("_stop").into_iter().max();
+        let (start, stop) = match known {
+            Some(range) => (Some(range.start), Some(range.stop)),
+            None => (
+                bounds("_start").into_iter().min(),
+                bounds("_stop").into_iter().max(),
+            ),
+        };
         let mut out: BTreeMap<GroupKey, Table> = BTreeMap::new();
         for mut table in tables {
             let rows = table.rows();
@@ -164,7 +155,7 @@ fn unwindowed(call: &Call) -> Result<Value, Failure> {
             }
         }
         Ok(out.into_values().collect())
-    }))
+    })
 }
 
 fn aggregate_window(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
@@ -223,6 +214,10 @@ fn in_windows(
         value,
         span,
     };
+    let known = match call.value("tables") {
+        Some(Value::Stream(stream)) => stream.bounds,
+        _ => None,
+    };
     let hide = Function::Builtin(&super::inspect::HIDE_BOUNDS);
     let input = evaluator.call_function(&hide, vec![piped(call.required("tables"))], span)?;
     let Value::Stream(input) = input else {
@@ -250,8 +245,24 @@ fn in_windows(
         column: windows.time_source.clone(),
         into: windows.time_destination.clone(),
     });
+    if let Some(range) = known {
+        let Value::Stream(stamped) = stamped else {
+            return Ok(stamped);
+        };
+        let input = dropped(stamped.bounded()?);
+        return Ok(rejoined(call, input, Some(range)));
+    }
     let restore = Function::Builtin(&super::inspect::RESTORE_BOUNDS);
     evaluator.call_function(&restore, vec![piped(stamped)], span)
+}
+
+/// Without the columns that keep the bounds of the whole.
+fn dropped(input: plan::Stream) -> plan::Stream {
+    let columns = super::inspect::HIDDEN.map(|(_, hidden)| hidden.to_owned());
+    Arc::new(Node::Drop {
+        input,
+        columns: columns.into(),
+    })
 }
 
 /// The aggregate or selector that a function of tables comes down to: it is tried on a stand-in.

@@ -1,0 +1,5 @@
+package table
+
+import "internal/rows"
+
+fill = (tables=<-) => tables |> rows.fillEmpty()
