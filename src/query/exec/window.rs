@@ -226,7 +226,10 @@ fn occupied(range: TimeRange, times: &[Option<i64>], window: Window) -> TimeRang
         .max(window.every.months)
         .saturating_mul(MONTH);
     let length = window.period.nanoseconds.max(window.every.nanoseconds);
-    let reach = length.saturating_add(months);
+    // Clocks that are set move bounds by up to a day.
+    const CLOCKS: i64 = 2 * 86_400_000_000_000;
+    let clocks = if window.zone.is_utc() { 0 } else { CLOCKS };
+    let reach = length.saturating_add(months).saturating_add(clocks);
     let (first, last) = (times.iter().flatten().min(), times.iter().flatten().max());
     let (Some(first), Some(last)) = (first, last) else {
         return range;

@@ -80,8 +80,23 @@ fn unpivot(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let others = call
         .strings("otherColumns")
         .unwrap_or_else(|| vec!["_time".to_owned()]);
+    let field_stays = others.iter().any(|other| other == "_field");
     regroup(call, move |_, table| {
         let is_other = |label: &str| others.iter().any(|other| other == label);
+        let taken = |label: &&str| table.column(label).is_some() && !is_other(label);
+        if ["_field", "_value"].iter().any(taken) {
+            return Err(invalid(
+                "unpivot can't have \"_field\" or \"_value\" as an input column",
+            ));
+        }
+        if let Some(missing) = others
+            .iter()
+            .find(|label| *label != "_field" && table.column(label).is_none())
+        {
+            return Err(invalid(format!(
+                "unpivot could not find column named \"{missing}\""
+            )));
+        }
         let mut out = Vec::new();
         for column in &table.columns {
             if table.key.has(&column.label) || is_other(&column.label) {
@@ -100,13 +115,11 @@ fn unpivot(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             let field = Cell::String(Arc::clone(&column.label));
             columns.push(Column::constant("_field", field.clone(), rows.len()));
             columns.push(Column::new("_value", column.cells.take(&rows)));
-            if table.key.has("_field") {
-                return Err(invalid("unpivot: \"_field\" is in the group key already"));
-            }
-            out.push(Table {
-                key: table.key.with("_field", field),
-                columns,
-            });
+            let key = match field_stays {
+                true => table.key.clone(),
+                false => table.key.with("_field", field),
+            };
+            out.push(Table { key, columns });
         }
         Ok(out)
     })

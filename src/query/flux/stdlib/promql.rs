@@ -331,7 +331,8 @@ fn label_replace(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         .map_err(|reason| FluxError::run(call.span_of("regex"), reason))?;
     let operation = Regroup {
         name: "labelReplace",
-        change: move |_: &crate::query::context::QueryContext, table: Table| {
+        change: move |_: &crate::query::context::QueryContext, mut table: Table| {
+            table.columns.retain(|column| &*column.label != "_time");
             let text = match table.value(&source, 0) {
                 Cell::String(text) => text,
                 _ => "".into(),

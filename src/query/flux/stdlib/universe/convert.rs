@@ -2,7 +2,7 @@
 
 use crate::query::context::QueryError;
 use crate::query::expr::{self, BinaryOp, Expr};
-use crate::query::flux::error::Failure;
+use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::Evaluator;
 use crate::query::flux::row;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
@@ -142,6 +142,11 @@ fn contains(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure
     let set = call.array("set").unwrap_or_default();
     evaluator.step(set.len() as u64, call.span)?;
     if !matches!(value, Value::Cell(_)) {
+        if let Some(open) = set.iter().find(|item| matches!(item, Value::Cell(_))) {
+            let found = open.type_name();
+            let message = format!("the set of contains needs known values, not {found}");
+            return Err(FluxError::check(call.span_of("set"), message).into());
+        }
         let found = set.iter().any(|item| item.equals(&value) == Some(true));
         return Ok(Value::Boolean(found));
     }

@@ -173,6 +173,8 @@ fn range(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
     let Some(Value::Stream(stream)) = call.value("tables") else {
         return Err(call.fault("no tables were given"));
     };
+    // A second range narrows the first.
+    let range = stream.bounds.map_or(range, |have| have.intersect(range));
     let mut made = match &stream.kind {
         StreamKind::Unbounded { bucket, .. } => {
             let predicate = SeriesPredicate::All;

@@ -235,8 +235,9 @@ fn selected(call: &Call, q: f64) -> Result<Value, Failure> {
     let column = call.string_or("column", VALUE);
     each(call, move |_, table| {
         let cells = cells_of(&table, &column, "quantile")?;
-        let mut rows: Vec<(f64, usize)> = (0..cells.len())
-            .filter_map(|row| Some((number(&cells.get(row))?, row)))
+        let mut rows: Vec<(Cell, usize)> = (0..cells.len())
+            .map(|row| (cells.get(row), row))
+            .filter(|(value, _)| *value != Cell::Null)
             .collect();
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let wanted = whole((q * rows.len() as f64).ceil() - 1.0);
