@@ -6,6 +6,7 @@
 use super::exec::operation::Operation;
 use super::expr::Expr;
 use super::table::Table;
+use super::zone::Zone;
 use crate::engine::source::SeriesPredicate;
 use crate::model::{BucketId, TimeRange};
 use std::sync::Arc;
@@ -196,12 +197,14 @@ impl Duration {
     }
 }
 
-/// Windows begin at multiples of `every` since the epoch (UTC), moved by `offset`, and last `period`.
+/// Windows begin at multiples of `every` since the epoch by the clocks of `zone`, moved by `offset`, and last
+/// `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub every: Duration,
     pub period: Duration,
     pub offset: Duration,
+    pub zone: Zone,
 }
 
 #[derive(Debug, Clone)]

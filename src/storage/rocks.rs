@@ -9,7 +9,7 @@ use super::postings;
 use parking_lot::Mutex;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
-    DBCompressionType, DBRawIterator, DBRecoveryMode, Options, ReadOptions, WriteBatch,
+    DBCompressionType, DBRawIterator, DBRecoveryMode, LogLevel, Options, ReadOptions, WriteBatch,
     WriteBufferManager, WriteOptions,
 };
 use std::fs;
@@ -503,7 +503,8 @@ fn database_options(wanted: &StoreOptions) -> Options {
     options.set_max_total_wal_size(WAL_BYTES_MAX);
     options.set_max_open_files(512);
     options.set_max_background_jobs(2);
-    options.set_keep_log_file_num(3);
+    options.set_keep_log_file_num(2);
+    options.set_log_level(LogLevel::Warn);
     options.set_max_log_file_size(4 << 20);
     options.set_stats_dump_period_sec(0);
     options.set_manifest_preallocation_size(64 << 10);

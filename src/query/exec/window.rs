@@ -10,6 +10,9 @@ use chrono::{DateTime, Months};
 /// Windows of one query; more is a typing error, not a question.
 const WINDOWS_MAX: usize = 10_000_000;
 
+/// Clocks are never set by more.
+const CLOCK_SET_NS: i64 = 26 * 3_600_000_000_000;
+
 /// Windows that cover a range.
 pub enum Bounds {
     /// Window i is `bounds[i]..bounds[i + 1]`.
@@ -87,23 +90,37 @@ pub fn bounds_within(
         ));
     }
     let adjacent = window.period == window.every;
-    let mut start = first_window(window, range.start)?;
+    let zone = window.zone;
+    let utc = |local: i64| match zone.is_utc() {
+        true => local,
+        false => zone.utc(local),
+    };
+    let mut start = match zone.is_utc() {
+        true => first_window(window, range.start)?,
+        // A clock that was set back has shown earlier windows before.
+        false => {
+            let local = zone.local(range.start).saturating_sub(CLOCK_SET_NS);
+            first_window(window, local)?
+        }
+    };
     if !adjacent {
         // Earlier windows may still reach into the range.
         while let Some(before) = add(start, window.every, -1)
-            && add(before, window.period, 1).is_some_and(|stop| stop > range.start)
+            && add(before, window.period, 1).is_some_and(|stop| utc(stop) > range.start)
         {
             start = before;
         }
     }
     let mut bounds = vec![range.start];
     let mut pairs = Vec::new();
-    while start < range.stop {
+    while utc(start) < range.stop {
         let next = add(start, window.every, 1).unwrap_or(i64::MAX);
         let stop = add(start, window.period, 1).unwrap_or(i64::MAX);
-        if stop > range.start {
-            bounds.push(next.min(range.stop));
-            pairs.push((start.max(range.start), stop.min(range.stop)));
+        let (from, to) = (utc(start), utc(stop));
+        // A window that the clocks skip is none.
+        if to > range.start && to > from {
+            bounds.push(utc(next).min(range.stop));
+            pairs.push((from.max(range.start), to.min(range.stop)));
         }
         if pairs.len() % 4096 == 0 {
             ctx.check()?;
@@ -177,7 +194,12 @@ fn occupied(range: TimeRange, times: &[Option<i64>], window: Window) -> TimeRang
         .max(window.every.months)
         .saturating_mul(MONTH);
     let length = window.period.nanoseconds.max(window.every.nanoseconds);
-    let reach = length.saturating_add(months);
+    let clocks = if window.zone.is_utc() {
+        0
+    } else {
+        CLOCK_SET_NS
+    };
+    let reach = length.saturating_add(months).saturating_add(clocks);
     let (first, last) = (times.iter().flatten().min(), times.iter().flatten().max());
     let (Some(first), Some(last)) = (first, last) else {
         return range;

@@ -9,6 +9,7 @@ mod call;
 mod csv;
 mod date;
 mod debug;
+mod difference;
 mod experimental;
 mod generate;
 mod influxdb;

@@ -6,11 +6,13 @@ use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::span::Span;
 use crate::query::flux::stdlib::tables::whole;
+use crate::query::flux::stdlib::zone::read_zone;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::{Function, Value};
 use crate::query::plan::{AggregateWindow, Node, Window, WindowFunction};
 use crate::query::table::{Cells, GroupKey, Kind, Table, Value as CellValue};
+use crate::query::zone::Zone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,32 +62,21 @@ fn only(call: &Call, name: &str, value: &str) -> Result<(), Failure> {
     }
 }
 
-/// `{zone: "UTC", offset: 0h}` is the only location there is yet.
-fn only_utc(evaluator: &Evaluator<'_>, call: &Call) -> Result<(), Failure> {
+/// Of the call, or else of the program.
+fn zone(evaluator: &Evaluator<'_>, call: &Call) -> Result<Zone, Failure> {
     let location = match (call.record("location"), evaluator.location()) {
-        (Some(location), _) => location,
-        (None, Some(Value::Record(location))) => Arc::clone(location),
-        (None, _) => return Ok(()),
+        (Some(location), _) => Value::Record(location),
+        (None, Some(location)) => location.clone(),
+        (None, None) => return Ok(Zone::UTC),
     };
-    let plain = location
-        .iter()
-        .all(|(name, value)| match (name.as_ref(), value) {
-            ("zone", Value::String(zone)) => zone.as_ref() == "UTC",
-            ("offset", Value::Duration(offset)) => offset.is_zero(),
-            _ => false,
-        });
-    if plain {
-        return Ok(());
-    }
-    let message = format!(
-        "a location other than UTC in {} is not supported yet",
-        call.function
-    );
-    Err(FluxError::check(call.span_of("location"), message).into())
+    read_zone(&location).ok_or_else(|| {
+        let message = "location must be {zone: string, offset: duration} with a known zone";
+        FluxError::check(call.span_of("location"), message.to_owned()).into()
+    })
 }
 
 fn bounds(evaluator: &Evaluator<'_>, call: &Call) -> Result<Window, Failure> {
-    only_utc(evaluator, call)?;
+    let zone = zone(evaluator, call)?;
     let every = call
         .duration("every")
         .or_else(|| call.duration("period"))
@@ -106,6 +97,7 @@ fn bounds(evaluator: &Evaluator<'_>, call: &Call) -> Result<Window, Failure> {
         every,
         period,
         offset,
+        zone,
     })
 }
 
