@@ -230,6 +230,14 @@ impl Client {
         })
     }
 
+    /// What requests about points call the organization: a token need not see it.
+    pub fn org_parameter(&self) -> Result<String, CliError> {
+        match &self.org {
+            Some(org) => Ok(org.clone()),
+            None => self.org().map(|(name, _)| name),
+        }
+    }
+
     /// Name and id of the organization that is meant.
     pub fn org(&self) -> Result<(String, String), CliError> {
         let named: Vec<(&str, &str)> = self.org.iter().map(|org| ("org", org.as_str())).collect();
@@ -252,8 +260,8 @@ impl Client {
 
     /// The bucket of the organization with this name.
     pub fn bucket(&self, name: &str) -> Result<Value, CliError> {
-        let (_, org_id) = self.org()?;
-        let query = [("orgID", org_id.as_str()), ("name", name)];
+        let org = self.org_parameter()?;
+        let query = [("org", org.as_str()), ("name", name)];
         let answer = self.get("/api/v2/buckets", &query)?;
         let bucket = answer.get("buckets").and_then(|buckets| buckets.get(0));
         let missing = || CliError::Failed(format!("there is no bucket {name:?}"));
@@ -262,7 +270,7 @@ impl Client {
 
     /// Annotated CSV, as it comes.
     pub fn flux(&self, query: &str) -> Result<impl Read + use<>, CliError> {
-        let (org, _) = self.org()?;
+        let org = self.org_parameter()?;
         let body = serde_json::json!({
             "query": query,
             "dialect": {"annotations": ["group", "datatype", "default"], "header": true}

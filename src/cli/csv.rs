@@ -47,7 +47,10 @@ impl<R: BufRead> Records<R> {
                 )));
             }
             // Quotes come in pairs: an odd number means that the line break is inside a cell.
-            if memchr::memchr_iter(b'"', &self.raw).count() % 2 == 0 {
+            if memchr::memchr_iter(b'"', &self.raw)
+                .count()
+                .is_multiple_of(2)
+            {
                 break;
             }
         }

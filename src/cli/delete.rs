@@ -40,7 +40,7 @@ fn run(given: &Given) -> Result<(), CliError> {
         "predicate": given.text("predicate")?.unwrap_or_default(),
     });
     let client = Client::of(given)?;
-    let (org, _) = client.org()?;
+    let org = client.org_parameter()?;
     let bytes = body.to_string().into_bytes();
     let content = Content {
         kind: "application/json",

@@ -14,9 +14,13 @@ mod duration;
 mod error;
 mod flux;
 mod help;
+mod import;
 mod input;
 mod inspect;
+mod interrupt;
+mod line;
 mod output;
+mod progress;
 mod query;
 mod setup;
 mod token;
@@ -32,6 +36,7 @@ use std::ffi::OsString;
 const COMMANDS: &[Definition] = &[
     setup::SETUP,
     write::WRITE,
+    import::IMPORT,
     query::QUERY,
     delete::DELETE,
     bucket::LIST,

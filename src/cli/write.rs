@@ -34,7 +34,7 @@ fn run(given: &Given) -> Result<(), CliError> {
     let precision = given.choice("precision", PRECISIONS)?;
     let lines = input::text(given, "LINES", "file")?;
     let client = Client::of(given)?;
-    let (org, _) = client.org()?;
+    let org = client.org_parameter()?;
     let query = [
         ("org", org.as_str()),
         ("bucket", bucket.as_str()),

@@ -55,6 +55,7 @@ pub const COMMANDS: &[(&str, Command, &str)] = &[
 pub const CLIENT_COMMANDS: &[(&str, &str)] = &[
     ("setup", "set a new server up"),
     ("write", "write line protocol"),
+    ("import", "import line protocol or CSV"),
     ("query", "run Flux or InfluxQL"),
     ("delete", "delete points"),
     ("bucket", "list, create, update, delete buckets"),

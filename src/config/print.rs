@@ -17,6 +17,8 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (4, "can't listen on the address"),
     (5, "can't open the data directory"),
     (6, "can't reach the server"),
+    (7, "malformed lines were not imported"),
+    (130, "interrupted"),
 ];
 
 /// `influxd help`.
@@ -54,7 +56,7 @@ pub fn help() -> String {
     }
     text.push_str("\nExit codes:\n");
     for (code, meaning) in EXIT_CODES {
-        let _ = writeln!(text, "  {code}  {meaning}");
+        let _ = writeln!(text, "  {code:<5}{meaning}");
     }
     text
 }
