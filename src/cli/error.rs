@@ -26,6 +26,10 @@ pub enum CliError {
     },
     #[error("{0}")]
     Failed(String),
+    #[error("{0}")]
+    Configuration(String),
+    #[error("{0}")]
+    DataDirectory(String),
     /// All else was written.
     #[error("{0}")]
     Rejected(String),
@@ -62,6 +66,8 @@ impl CliError {
             Self::OutputClosed => 0,
             Self::Refused { .. } | Self::File { .. } | Self::Failed(_) => 1,
             Self::Usage { .. } => 2,
+            Self::Configuration(_) => 3,
+            Self::DataDirectory(_) => 5,
             Self::Unreachable { .. } => 6,
             Self::Rejected(_) => 7,
             Self::Interrupted(_) => 130,

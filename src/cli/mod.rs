@@ -5,6 +5,7 @@
 
 mod annotated;
 mod args;
+mod backup;
 mod bucket;
 mod client;
 mod completions;
@@ -12,6 +13,7 @@ mod csv;
 mod delete;
 mod duration;
 mod error;
+mod export;
 mod flux;
 mod help;
 mod import;
@@ -19,9 +21,11 @@ mod input;
 mod inspect;
 mod interrupt;
 mod line;
+mod offline;
 mod output;
 mod progress;
 mod query;
+mod reset_token;
 mod setup;
 mod token;
 mod user;
@@ -37,6 +41,7 @@ const COMMANDS: &[Definition] = &[
     setup::SETUP,
     write::WRITE,
     import::IMPORT,
+    export::EXPORT,
     query::QUERY,
     delete::DELETE,
     bucket::LIST,
@@ -53,6 +58,10 @@ const COMMANDS: &[Definition] = &[
     user::PASSWORD,
     user::DELETE,
     inspect::REJECTED,
+    backup::VERIFY,
+    backup::BACKUP,
+    backup::RESTORE,
+    reset_token::RESET_TOKEN,
     completions::COMPLETIONS,
 ];
 

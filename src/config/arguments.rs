@@ -56,12 +56,16 @@ pub const CLIENT_COMMANDS: &[(&str, &str)] = &[
     ("setup", "set a new server up"),
     ("write", "write line protocol"),
     ("import", "import line protocol or CSV"),
+    ("export", "export line protocol or CSV"),
     ("query", "run Flux or InfluxQL"),
     ("delete", "delete points"),
     ("bucket", "list, create, update, delete buckets"),
     ("token", "list, create, (de)activate, delete tokens"),
     ("user", "list, create, delete users, set passwords"),
-    ("inspect", "show rejected points"),
+    ("inspect", "show rejected points; check backups"),
+    ("backup", "back a running server up"),
+    ("restore", "make a data directory out of a backup"),
+    ("reset-token", "make a new operator token, without a server"),
     ("completions", "print completions for a shell"),
 ];
 

@@ -30,7 +30,7 @@ pub fn help() -> String {
     for (name, _, help) in COMMANDS {
         let _ = writeln!(text, "  {name:<16}{help}");
     }
-    text.push_str("\nCommands for a running server; each has a --help of its own:\n");
+    text.push_str("\nTools, for a running server or its data; each has a --help of its own:\n");
     for (name, help) in CLIENT_COMMANDS {
         let _ = writeln!(text, "  {name:<16}{help}");
     }

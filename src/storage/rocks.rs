@@ -7,6 +7,7 @@ use super::meta_store::{MetaError, MetaOp, MetaStore, Pair};
 use super::migrations;
 use super::postings;
 use parking_lot::Mutex;
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
     DBCompressionType, DBRawIterator, DBRecoveryMode, LogLevel, Options, ReadOptions, WriteBatch,
@@ -302,6 +303,13 @@ impl Store {
             .key()
             .filter(|key| key.starts_with(prefix))
             .map(<[u8]>::to_vec))
+    }
+
+    /// Makes a directory with all that is written: links to the files that never change, copies of the
+    /// others. What is written meanwhile may or may not be in it, all of a group or nothing.
+    pub fn checkpoint(&self, path: &Path) -> Result<(), StorageError> {
+        let made = Checkpoint::new(&self.db).and_then(|maker| maker.create_checkpoint(path));
+        made.map_err(|error| io("checkpoint", &error))
     }
 
     /// Writes all memtables to SST files, so that a restart has no log to replay.

@@ -331,7 +331,7 @@ fn exit_codes_tell_apart_what_went_wrong() {
 #[test]
 fn every_command_has_a_help_with_examples() {
     let help = finish(anonymous(&["help"]), b"").expect(0).out;
-    let (_, clients) = help.split_once("Commands for").unwrap();
+    let (_, clients) = help.split_once("Tools, for").unwrap();
     let (clients, _) = clients.split_once("\nFlags:").unwrap();
     let names: Vec<&str> = clients
         .lines()

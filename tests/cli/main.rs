@@ -9,7 +9,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod backup;
 mod commands;
+mod export;
 mod import;
 mod run;
 #[path = "../support/mod.rs"]
