@@ -26,6 +26,10 @@ cargo clippy --release --locked --all-targets -- -D warnings
 step "tests"
 cargo test --release --locked
 
+step "the Debian package"
+cargo build --release --locked --bin influxd
+scripts/check-package.sh
+
 step "every command of the README"
 scripts/check-readme.sh
 

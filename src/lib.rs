@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod backup;
 pub mod catalog;
 pub mod clock;
 pub mod config;

@@ -1,7 +1,20 @@
-//! Arguments -> configuration -> server -> exit code.
+//! Arguments -> configuration -> server -> exit code. Commands that are no server are [`cli`]'s.
 //!
 //! The exit codes are a contract (`influxd help` lists them): systemd does not restart what a restart
 //! can't help.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::cast_possible_truncation
+    )
+)]
+
+mod cli;
 
 use influxd::config::{Arguments, Command, Config, RawConfig, print};
 use influxd::{dev, logging, server};
@@ -18,7 +31,15 @@ const WRONG_CONFIGURATION: u8 = 3;
 const DATA_DIRECTORY_UNUSABLE: u8 = 5;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::parse(std::env::args_os().skip(1)) {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if let Some(done) = cli::run(&words) {
+        return match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(cli::CliError::OutputClosed) => ExitCode::SUCCESS,
+            Err(error) => fail(error.exit_code(), &error),
+        };
+    }
+    let arguments = match Arguments::parse(words) {
         Ok(arguments) => arguments,
         Err(error) => return fail(WRONG_ARGUMENTS, &error),
     };

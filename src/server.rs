@@ -3,6 +3,7 @@
 //! Start: storage, write path (not yet replayed), catalog, listener, replay, writers, "ready". Stop: no
 //! new connections, requests end, writers finish and seal, storage closes.
 
+use crate::backup::Checkpoints;
 use crate::catalog::{Catalog, CatalogError, SetupRequest};
 use crate::config::{Acknowledge, Config, SchemaScope, SetupConfig, SyncMode};
 use crate::dev;
@@ -57,6 +58,7 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     let store = Arc::new(Store::open(&store_options(&config))?);
     let ingest = Ingest::open(Arc::clone(&store), ingest_options(&config))?;
     let writer: Arc<dyn PointWriter> = ingest.clone();
+    let checkpoints = Data::new(Checkpoints::new(Arc::clone(&store)));
     let catalog = Arc::new(Catalog::load(store, Arc::clone(&writer))?);
     if let Some(setup) = config.setup.as_ref().filter(|_| catalog.is_empty()) {
         catalog.setup(setup_request(setup))?;
@@ -72,8 +74,13 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     ));
     let listener = listen(config.http.bind_address)?;
     let address = listener.local_addr().map_err(ServerError::Http)?;
-    let result =
-        actix_web::rt::System::new().block_on(serve(&config, &ingest, state, listener, address));
+    let result = actix_web::rt::System::new().block_on(serve(
+        &config,
+        &ingest,
+        (state, checkpoints),
+        listener,
+        address,
+    ));
     notify::stopping();
     ingest.stop();
     log::info!("stopped");
@@ -83,7 +90,7 @@ pub fn run(config: Config) -> Result<(), ServerError> {
 async fn serve(
     config: &Config,
     ingest: &Arc<Ingest>,
-    state: Data<AppState>,
+    state: (Data<AppState>, Data<Checkpoints>),
     listener: TcpListener,
     address: SocketAddr,
 ) -> Result<(), ServerError> {
@@ -131,7 +138,7 @@ fn show(greeting: &str) {
 
 fn http_server(
     config: &Config,
-    state: Data<AppState>,
+    (state, checkpoints): (Data<AppState>, Data<Checkpoints>),
     listener: TcpListener,
 ) -> Result<Server, ServerError> {
     let http = &config.http;
@@ -139,6 +146,7 @@ fn http_server(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
+            .app_data(checkpoints.clone())
             .wrap(from_fn(with_headers))
             .wrap(NormalizePath::trim())
             .configure(configure)

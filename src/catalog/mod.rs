@@ -18,7 +18,7 @@ pub use databases::{Policy, PolicySettings};
 pub use error::CatalogError;
 pub use permission::{Action, Permission, Resource};
 pub use records::{Authorization, Bucket, Member, Org, Status, User};
-pub use restore::{Restored, restore};
+pub use restore::{Restored, new_operator, restore};
 pub use sessions::SESSION_SECONDS;
 pub use setup::{SetupAnswer, SetupRequest};
 pub use store::{BucketChange, BucketFilter, Catalog, NewAuthorization, NewBucket};

@@ -20,6 +20,36 @@ pub struct Restored {
     pub token: Option<String>,
 }
 
+/// Makes an operator token where nobody has one any more. The first user and org have it.
+pub fn new_operator(store: &dyn MetaStore, description: &str) -> Result<String, CatalogError> {
+    let orgs: Vec<Org> = read_all(store, "o/")?;
+    let users: Vec<User> = read_all(store, "u/")?;
+    let (Some(org), Some(user)) = (orgs.first(), users.first()) else {
+        return Err(CatalogError::Invalid(
+            "the database is not set up yet; `influxd setup` makes the first token".to_owned(),
+        ));
+    };
+    let token = secrets::new_token()?;
+    let authorization = operator(org.id, user.id, description, &token);
+    store.commit(vec![put(key('a', authorization.id), &authorization)])?;
+    Ok(token)
+}
+
+fn operator(org: Id, user: Id, description: &str, token: &str) -> Authorization {
+    let now = now_ns();
+    Authorization {
+        id: Id::random(),
+        org,
+        user,
+        description: description.to_owned(),
+        status: Status::Active,
+        permissions: permission::operator(),
+        token_hash: secrets::hex(&hash_token(token)),
+        created: now,
+        updated: now,
+    }
+}
+
 /// Makes a record for each of the buckets that has none, an org and a user where there is none, and an
 /// operator token when there is none.
 pub fn restore(store: &dyn MetaStore, with_points: &[BucketId]) -> Result<Restored, CatalogError> {
@@ -80,17 +110,7 @@ pub fn restore(store: &dyn MetaStore, with_points: &[BucketId]) -> Result<Restor
         };
         ops.push(put(member_key(org.id, user.id), &member));
         let token = secrets::new_token()?;
-        let authorization = Authorization {
-            id: Id::random(),
-            org: org.id,
-            user: user.id,
-            description: "made by influxd recover".to_owned(),
-            status: Status::Active,
-            permissions: permission::operator(),
-            token_hash: secrets::hex(&hash_token(&token)),
-            created: now,
-            updated: now,
-        };
+        let authorization = operator(org.id, user.id, "made by influxd recover", &token);
         ops.push(put(key('a', authorization.id), &authorization));
         restored.token = Some(token);
     }

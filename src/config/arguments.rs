@@ -51,6 +51,24 @@ pub const COMMANDS: &[(&str, Command, &str)] = &[
     ("help", Command::Help, "print this text"),
 ];
 
+/// Commands that take flags of their own, and what `influxd help` says of them. The binary runs them.
+pub const CLIENT_COMMANDS: &[(&str, &str)] = &[
+    ("setup", "set a new server up"),
+    ("write", "write line protocol"),
+    ("import", "import line protocol or CSV"),
+    ("export", "export line protocol or CSV"),
+    ("query", "run Flux or InfluxQL"),
+    ("delete", "delete points"),
+    ("bucket", "list, create, update, delete buckets"),
+    ("token", "list, create, (de)activate, delete tokens"),
+    ("user", "list, create, delete users, set passwords"),
+    ("inspect", "show rejected points; check backups"),
+    ("backup", "back a running server up"),
+    ("restore", "make a data directory out of a backup"),
+    ("reset-token", "make a new operator token, without a server"),
+    ("completions", "print completions for a shell"),
+];
+
 #[derive(Default)]
 pub struct Arguments {
     pub command: Command,
@@ -125,7 +143,8 @@ fn find_command(word: &str) -> Result<(&'static str, Command), ArgumentError> {
     found
         .map(|(name, command, _)| (*name, *command))
         .ok_or_else(|| {
-            let names = COMMANDS.iter().map(|(name, ..)| *name);
+            let clients = CLIENT_COMMANDS.iter().map(|(name, _)| *name);
+            let names = COMMANDS.iter().map(|(name, ..)| *name).chain(clients);
             let nearest = nearest(word, names, str::to_owned).unwrap_or("run");
             ArgumentError::UnknownCommand {
                 command: word.to_owned(),

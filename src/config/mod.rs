@@ -2,8 +2,8 @@
 //!
 //! [`options`] holds one definition per option; [`raw`] collects what was given and where;
 //! [`config`] is the validated result; [`print`] writes the help text, the commented `influxd.toml`,
-//! README's table and `influxd config` from the same definitions. No other part reads the environment
-//! (`RUST_LOG`, `NOTIFY_SOCKET` and the dynamic linker's variables excepted).
+//! README's table and `influxd config` from the same definitions. No other part of the
+//! server reads the environment (`RUST_LOG`, `NOTIFY_SOCKET` and the dynamic linker's variables excepted).
 
 pub mod arguments;
 #[expect(

@@ -1,7 +1,7 @@
 //! Texts made from the table of options: the help, the commented `influxd.toml`, README's table and
 //! the effective configuration.
 
-use super::arguments::COMMANDS;
+use super::arguments::{CLIENT_COMMANDS, COMMANDS};
 use super::options::{OPTIONS, OptionDefinition, SECTIONS};
 use super::raw::RawConfig;
 use super::secret::MASK;
@@ -16,6 +16,9 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (3, "the configuration is wrong"),
     (4, "can't listen on the address"),
     (5, "can't open the data directory"),
+    (6, "can't reach the server"),
+    (7, "malformed lines were not imported"),
+    (130, "interrupted"),
 ];
 
 /// `influxd help`.
@@ -25,6 +28,10 @@ pub fn help() -> String {
          Usage: influxd [COMMAND] [--config FILE] [--dev] [OPTIONS]\n\nCommands:\n",
     );
     for (name, _, help) in COMMANDS {
+        let _ = writeln!(text, "  {name:<16}{help}");
+    }
+    text.push_str("\nTools, for a running server or its data; each has a --help of its own:\n");
+    for (name, help) in CLIENT_COMMANDS {
         let _ = writeln!(text, "  {name:<16}{help}");
     }
     text.push_str("\nFlags:\n");
@@ -49,7 +56,7 @@ pub fn help() -> String {
     }
     text.push_str("\nExit codes:\n");
     for (code, meaning) in EXIT_CODES {
-        let _ = writeln!(text, "  {code}  {meaning}");
+        let _ = writeln!(text, "  {code:<5}{meaning}");
     }
     text
 }

@@ -6,6 +6,7 @@
 
 mod administration;
 mod auth;
+mod backup;
 mod body;
 mod delete;
 mod error;

@@ -4,8 +4,8 @@ use super::auth::identify;
 use super::error::ApiError;
 use super::resources::{authorizations, buckets, cardinality, orgs, users};
 use super::{
-    AppState, BUILD, COMPATIBLE_VERSION, delete as delete_points, health, metrics, query, session,
-    setup, v1, write,
+    AppState, BUILD, COMPATIBLE_VERSION, backup, delete as delete_points, health, metrics, query,
+    session, setup, v1, write,
 };
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -81,6 +81,9 @@ fn configure_v2(config: &mut ServiceConfig) {
         .service(closed("/query/ast", "POST").route(post().to(query::ast)))
         .service(closed("/me", "GET").route(get().to(session::me)))
         .service(closed("/me/password", "PUT").route(put().to(session::set_own_password)))
+        .service(closed("/backup/checkpoints", "POST").route(post().to(backup::create)))
+        .service(closed("/backup/checkpoints/{id}", "DELETE").route(delete().to(backup::release)))
+        .service(closed("/backup/checkpoints/{id}/{name}", "GET").route(get().to(backup::file)))
         .configure(configure_resources);
 }
 

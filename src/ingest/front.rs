@@ -395,7 +395,24 @@ impl Ingest {
         if let Err(error) = self.store.flush() {
             log::error!("the last flush failed; the journal has everything: {error}");
         }
+        self.give_back_journal();
         self.end_housekeeping();
+    }
+
+    /// What a crash has left of the journal in table files is no more than space when all is sealed.
+    fn give_back_journal(&self) {
+        let partitions = self.partitions.iter();
+        if partitions
+            .map(|partition| partition.unsealed_entries())
+            .sum::<u64>()
+            > 0
+        {
+            return;
+        }
+        let end = [u8::MAX; 11];
+        if let Err(error) = self.store.drop_files_in_range(families::JOURNAL, &[], &end) {
+            log::warn!("the space of the journal was not given back: {error}");
+        }
     }
 
     fn end_housekeeping(&self) {

@@ -32,6 +32,7 @@ pub struct EntryWriter {
     pieces: Vec<u8>,
     column: Vec<u8>,
     rows: usize,
+    values: usize,
 }
 
 impl EntryWriter {
@@ -43,11 +44,16 @@ impl EntryWriter {
             pieces: Vec::new(),
             column: Vec::new(),
             rows: 0,
+            values: 0,
         }
     }
 
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    pub fn values(&self) -> usize {
+        self.values
     }
 
     /// Adds rows of one series; `rows.columns` are those of `columns`.
@@ -64,6 +70,7 @@ impl EntryWriter {
             }
         };
         self.rows += rows.times.len();
+        self.values += rows.times.len() * columns.len();
         put_varint(list as u64, &mut self.pieces);
         put_varint(u64::from(series.0), &mut self.pieces);
         put_varint(rows.times.len() as u64, &mut self.pieces);

@@ -20,7 +20,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Journal bytes of one writer after which it seals. More would only make a restart slower.
-pub const JOURNAL_SEAL_BYTES: u64 = 8 << 20;
+const JOURNAL_SEAL_BYTES: u64 = 4 << 20;
+/// Values after which it seals, as far as that gives each series [`ROWS_GOOD`] rows. Well compressed ones are
+/// many in few bytes, and a restart works for each of them, about 25 ns.
+const JOURNAL_SEAL_VALUES: u64 = 1 << 20;
+/// Of a series at a seal.
+const ROWS_GOOD: u64 = 512;
 
 /// Age at which a head is sealed however small it is, so that retention reaches its points. Sooner would
 /// make small blocks of what comes slowly.
@@ -59,6 +64,7 @@ pub struct Partition {
     sealed_entries: AtomicU64,
     /// Bytes journaled since the last freeze.
     journaled_bytes: AtomicU64,
+    journaled_values: AtomicU64,
     /// When the head got its first points.
     head_since: Mutex<Option<Instant>>,
     /// Of the blocks sealed since the start.
@@ -121,6 +127,7 @@ impl Partition {
             frozen_entries: AtomicU64::new(0),
             sealed_entries: AtomicU64::new(0),
             journaled_bytes: AtomicU64::new(0),
+            journaled_values: AtomicU64::new(0),
             head_since: Mutex::default(),
             first_generation: u64::from(head_epoch) << 32,
             head_max_bytes,
@@ -139,7 +146,8 @@ impl Partition {
     }
 
     /// Counts entries that went into the journal, or were found there.
-    pub fn journaled(&self, entries: u64, bytes: u64) {
+    pub fn journaled(&self, entries: u64, bytes: u64, values: u64) {
+        self.journaled_values.fetch_add(values, Ordering::Relaxed);
         self.entries.fetch_add(entries, Ordering::AcqRel);
         self.journaled_bytes.fetch_add(bytes, Ordering::Relaxed);
         if entries > 0 {
@@ -180,7 +188,14 @@ impl Partition {
     pub fn wants_seal(&self) -> bool {
         self.head.bytes() >= self.head_max_bytes
             || self.journaled_bytes.load(Ordering::Relaxed) >= JOURNAL_SEAL_BYTES
+            || self.has_many_values()
             || self.is_old()
+    }
+
+    fn has_many_values(&self) -> bool {
+        let values = self.journaled_values.load(Ordering::Relaxed);
+        // Most series have more than one field, so this is more than the rows.
+        values >= JOURNAL_SEAL_VALUES && values / ROWS_GOOD >= self.head.series_count() as u64 * 8
     }
 
     pub fn is_old(&self) -> bool {
@@ -219,6 +234,7 @@ impl Partition {
         let entries = self.entries.load(Ordering::Acquire);
         self.frozen_entries.store(entries, Ordering::Release);
         self.journaled_bytes.store(0, Ordering::Relaxed);
+        self.journaled_values.store(0, Ordering::Relaxed);
         *self.head_since.lock() = None;
         self.start_job(to_sealer, Job::Seal(frozen));
     }

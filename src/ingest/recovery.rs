@@ -170,7 +170,7 @@ impl Replay<'_> {
         }
         if let Some(partition) = recovery.partitions.get(usize::from(partition)) {
             partition.sequence.fetch_max(sequence, Ordering::AcqRel);
-            partition.journaled(1, value.len() as u64);
+            partition.journaled(1, value.len() as u64, 0);
         }
         let bucket = header.bucket;
         let Some(shard_ns) = (recovery.shard_ns)(bucket) else {

@@ -207,6 +207,7 @@ impl Writer {
         let mut group = store.group();
         let mut entries = 0_u64;
         let mut bytes = 0_u64;
+        let mut values = 0_u64;
         for (number, submission) in submissions.iter().enumerate() {
             let first_piece = self.pieces.len();
             for series in 0..submission.batch.series.len() {
@@ -218,6 +219,7 @@ impl Writer {
             }
             // Where other writers have a part, an empty entry tells a restart that this one was done too.
             if entry.rows() > 0 || submission.owners.count_ones() > 1 {
+                values += entry.values() as u64;
                 let value = entry.finish();
                 bytes += value.len() as u64;
                 entries += 1;
@@ -232,7 +234,7 @@ impl Writer {
         if !group.is_empty() {
             store.write(group, false)?;
         }
-        self.partition.journaled(entries, bytes);
+        self.partition.journaled(entries, bytes, values);
         let counters = &self.partition.counters;
         counters
             .journal_entries
@@ -601,7 +603,7 @@ impl Writer {
             value,
         );
         store.write(group, false)?;
-        self.partition.journaled(1, bytes);
+        self.partition.journaled(1, bytes, 0);
         Ok(deletion)
     }
 

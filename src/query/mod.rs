@@ -14,3 +14,4 @@ pub mod plan;
 pub mod running;
 pub mod table;
 pub mod text;
+pub mod zone;

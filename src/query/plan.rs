@@ -5,8 +5,8 @@
 
 use super::exec::operation::Operation;
 use super::expr::Expr;
-use super::flux::stdlib::zone::Zone;
 use super::table::Table;
+use super::zone::Zone;
 use crate::engine::source::SeriesPredicate;
 use crate::model::{BucketId, TimeRange};
 use std::sync::Arc;
@@ -197,7 +197,8 @@ impl Duration {
     }
 }
 
-/// Windows begin at multiples of `every` since the epoch as clocks of the zone show them, moved by `offset`, and last `period`.
+/// Windows begin at multiples of `every` since the epoch by the clocks of `zone`, moved by `offset`, and last
+/// `period`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     pub every: Duration,

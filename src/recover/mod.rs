@@ -6,7 +6,7 @@
 
 mod contents;
 mod relations;
-mod swap;
+pub mod swap;
 
 use crate::catalog::{self, Restored};
 use crate::storage::salvage::{self, Lock};
@@ -116,7 +116,7 @@ pub fn recover(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<Report, Re
     swap::copy_other_files(path, &target)
         .map_err(|source| file("can't copy into", &target, source))?;
     drop(lock);
-    report.damaged_at = swap::exchange(path, &target).map_err(|source| {
+    report.damaged_at = swap::exchange(path, &target, "damaged").map_err(|source| {
         file(
             "can't put the recovered database in the place of",
             path,

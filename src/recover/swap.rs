@@ -28,7 +28,8 @@ pub fn copy_other_files(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Puts `new` in the place of `path`. Returns where what was there is now.
-pub fn exchange(path: &Path, new: &Path) -> Result<PathBuf> {
+/// Its name is that of `path` with this after it, and a number.
+pub fn exchange(path: &Path, new: &Path, kept_as: &str) -> Result<PathBuf> {
     let (from, to) = (c_path(new)?, c_path(path)?);
     let here = libc::AT_FDCWD;
     // SAFETY: both paths end with a zero and outlive the call.
@@ -45,7 +46,7 @@ pub fn exchange(path: &Path, new: &Path) -> Result<PathBuf> {
         return Err(Error::last_os_error());
     }
     let kept = (1..)
-        .map(|number| beside(path, &format!("damaged-{number}")))
+        .map(|number| beside(path, &format!("{kept_as}-{number}")))
         .find(|kept| !kept.exists())
         .unwrap_or_else(|| new.to_owned());
     fs::rename(new, &kept)?;
@@ -68,7 +69,7 @@ mod tests {
             fs::create_dir(path).unwrap();
             fs::write(path.join("file"), text).unwrap();
         }
-        let kept = exchange(&old, &new).unwrap();
+        let kept = exchange(&old, &new, "damaged").unwrap();
         assert_eq!(kept, directory.path().join("db.damaged-1"));
         assert_eq!(fs::read_to_string(old.join("file")).unwrap(), "new");
         assert_eq!(fs::read_to_string(kept.join("file")).unwrap(), "old");

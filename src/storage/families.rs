@@ -28,7 +28,7 @@ pub const META: Family = Family {
     postings: false,
 };
 /// Acknowledged batches that are not yet wholly sealed. Trimmed by DeleteRange with each seal; with a
-/// seal at 8 MiB of journal (`JOURNAL_SEAL_BYTES`) entries rarely reach an SST.
+/// seal at 4 MiB of journal (`JOURNAL_SEAL_BYTES`) entries rarely reach an SST.
 pub const JOURNAL: Family = Family {
     index: 1,
     name: "journal",

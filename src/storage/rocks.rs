@@ -7,9 +7,10 @@ use super::meta_store::{MetaError, MetaOp, MetaStore, Pair};
 use super::migrations;
 use super::postings;
 use parking_lot::Mutex;
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
-    DBCompressionType, DBRawIterator, DBRecoveryMode, Options, ReadOptions, WriteBatch,
+    DBCompressionType, DBRawIterator, DBRecoveryMode, LogLevel, Options, ReadOptions, WriteBatch,
     WriteBufferManager, WriteOptions,
 };
 use std::fs;
@@ -304,6 +305,13 @@ impl Store {
             .map(<[u8]>::to_vec))
     }
 
+    /// Makes a directory with all that is written: links to the files that never change, copies of the
+    /// others. What is written meanwhile may or may not be in it, all of a group or nothing.
+    pub fn checkpoint(&self, path: &Path) -> Result<(), StorageError> {
+        let made = Checkpoint::new(&self.db).and_then(|maker| maker.create_checkpoint(path));
+        made.map_err(|error| io("checkpoint", &error))
+    }
+
     /// Writes all memtables to SST files, so that a restart has no log to replay.
     pub fn flush(&self) -> Result<(), StorageError> {
         for family in families::ALL {
@@ -503,7 +511,8 @@ fn database_options(wanted: &StoreOptions) -> Options {
     options.set_max_total_wal_size(WAL_BYTES_MAX);
     options.set_max_open_files(512);
     options.set_max_background_jobs(2);
-    options.set_keep_log_file_num(3);
+    options.set_keep_log_file_num(2);
+    options.set_log_level(LogLevel::Warn);
     options.set_max_log_file_size(4 << 20);
     options.set_stats_dump_period_sec(0);
     options.set_manifest_preallocation_size(64 << 10);

@@ -10,6 +10,9 @@ use chrono::{DateTime, Months};
 /// Windows of one query; more is a typing error, not a question.
 const WINDOWS_MAX: usize = 10_000_000;
 
+/// Clocks are never set by more.
+const CLOCK_SET_NS: i64 = 26 * 3_600_000_000_000;
+
 /// Windows that cover a range.
 pub enum Bounds {
     /// Window i is `bounds[i]..bounds[i + 1]`.
@@ -86,27 +89,38 @@ pub fn bounds_within(
             "window: every can't mix months with shorter units".to_owned(),
         ));
     }
-    if !window.zone.is_utc() {
-        return local_bounds(ctx, window, range);
-    }
     let adjacent = window.period == window.every;
-    let mut start = first_window(window, range.start)?;
+    let zone = window.zone;
+    let utc = |local: i64| match zone.is_utc() {
+        true => local,
+        false => zone.utc(local),
+    };
+    let mut start = match zone.is_utc() {
+        true => first_window(window, range.start)?,
+        // A clock that was set back has shown earlier windows before.
+        false => {
+            let local = zone.local(range.start).saturating_sub(CLOCK_SET_NS);
+            first_window(window, local)?
+        }
+    };
     if !adjacent {
         // Earlier windows may still reach into the range.
         while let Some(before) = add(start, window.every, -1)
-            && add(before, window.period, 1).is_some_and(|stop| stop > range.start)
+            && add(before, window.period, 1).is_some_and(|stop| utc(stop) > range.start)
         {
             start = before;
         }
     }
     let mut bounds = vec![range.start];
     let mut pairs = Vec::new();
-    while start < range.stop {
+    while utc(start) < range.stop {
         let next = add(start, window.every, 1).unwrap_or(i64::MAX);
         let stop = add(start, window.period, 1).unwrap_or(i64::MAX);
-        if stop > range.start {
-            bounds.push(next.min(range.stop));
-            pairs.push((start.max(range.start), stop.min(range.stop)));
+        let (from, to) = (utc(start), utc(stop));
+        // A window that the clocks skip is none.
+        if to > range.start && to > from {
+            bounds.push(utc(next).min(range.stop));
+            pairs.push((from.max(range.start), to.min(range.stop)));
         }
         if pairs.len() % 4096 == 0 {
             ctx.check()?;
@@ -126,48 +140,6 @@ pub fn bounds_within(
     } else {
         Bounds::Overlapping(pairs)
     })
-}
-
-/// Windows whose bounds are what clocks of a zone show: their lengths differ when clocks are set.
-fn local_bounds(
-    ctx: &QueryContext,
-    window: Window,
-    range: TimeRange,
-) -> Result<Bounds, QueryError> {
-    let zone = window.zone;
-    let mut local = first_window(window, zone.local(range.start))?;
-    // Earlier windows may still reach into the range, and clocks may have been put back.
-    let reach = |local: i64| add(local, window.period, 1).map(|stop| zone.instant(stop));
-    for _ in 0..WINDOWS_MAX {
-        match add(local, window.every, -1) {
-            Some(before) if reach(before).is_some_and(|stop| stop > range.start) => local = before,
-            _ => break,
-        }
-    }
-    let mut pairs = Vec::new();
-    loop {
-        let start = zone.instant(local);
-        if start >= range.stop {
-            break;
-        }
-        let stop = reach(local).unwrap_or(i64::MAX);
-        if stop > range.start && start < stop {
-            pairs.push((start.max(range.start), stop.min(range.stop)));
-        }
-        if pairs.len().is_multiple_of(4096) {
-            ctx.check()?;
-        }
-        if pairs.len() > WINDOWS_MAX {
-            return Err(QueryError::Invalid(format!(
-                "window: more than {WINDOWS_MAX} windows; use a longer every or a shorter range"
-            )));
-        }
-        match add(local, window.every, 1) {
-            Some(next) if next > local => local = next,
-            _ => break,
-        }
-    }
-    Ok(Bounds::Overlapping(pairs))
 }
 
 fn pairs_of(bounds: Bounds) -> Vec<(i64, i64)> {
@@ -226,9 +198,11 @@ fn occupied(range: TimeRange, times: &[Option<i64>], window: Window) -> TimeRang
         .max(window.every.months)
         .saturating_mul(MONTH);
     let length = window.period.nanoseconds.max(window.every.nanoseconds);
-    // Clocks that are set move bounds by up to a day.
-    const CLOCKS: i64 = 2 * 86_400_000_000_000;
-    let clocks = if window.zone.is_utc() { 0 } else { CLOCKS };
+    let clocks = if window.zone.is_utc() {
+        0
+    } else {
+        CLOCK_SET_NS
+    };
     let reach = length.saturating_add(months).saturating_add(clocks);
     let (first, last) = (times.iter().flatten().min(), times.iter().flatten().max());
     let (Some(first), Some(last)) = (first, last) else {
@@ -394,7 +368,10 @@ fn with_bounds(mut table: Table, range: TimeRange) -> Table {
         }
         table.key = table.key.with(label, value.clone());
         let column = Column::constant(label, value, rows);
-        match table.position(label).and_then(|at| table.columns.get_mut(at)) {
+        match table
+            .position(label)
+            .and_then(|at| table.columns.get_mut(at))
+        {
             Some(have) => *have = column,
             None => table.columns.insert(at.min(table.columns.len()), column),
         }

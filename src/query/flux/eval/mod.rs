@@ -2,10 +2,10 @@
 //! expressions (see [`row`](super::row)). Nothing here reads points.
 
 mod call;
-mod script;
 mod expression;
 mod operators;
 pub mod rows;
+mod script;
 mod statement;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use crate::query::flux::ast::{
     Block, Expression, File, Import, OptionTarget, Statement, StatementKind,
 };
 use crate::query::flux::error::{Failure, FluxError};
-use crate::query::flux::stdlib::{self, zone::Zone};
+use crate::query::flux::stdlib::{self, zone::read_zone};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::Value;
 
@@ -44,7 +44,11 @@ impl Evaluator<'_> {
             .try_for_each(|statement| self.statement(statement, scope))
     }
 
-    pub(super) fn statement(&mut self, statement: &Statement, scope: ScopeId) -> Result<(), Failure> {
+    pub(super) fn statement(
+        &mut self,
+        statement: &Statement,
+        scope: ScopeId,
+    ) -> Result<(), Failure> {
         match &statement.kind {
             StatementKind::Expression(expression) => {
                 let value = self.expression(expression, scope)?;
@@ -110,7 +114,7 @@ impl Evaluator<'_> {
         let value = self.expression(expression, scope)?;
         match name.name.as_ref() {
             "now" => self.set_now(&value, expression)?,
-            "location" => match Zone::read(&value) {
+            "location" => match read_zone(&value) {
                 Some(zone) if zone.is_utc() => self.location = None,
                 Some(_) => self.location = Some(value.clone()),
                 None => {

@@ -1,11 +1,11 @@
 //! A call of a library function: arguments are checked against the parameters before it runs.
 
 use super::Builtin;
+use crate::model::TimeRange;
 use crate::query::flux::ast::Name;
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::Argument;
 use crate::query::flux::span::Span;
-use crate::model::TimeRange;
 use crate::query::flux::stream::{Measure, Stream};
 use crate::query::flux::value::{Function, Record, Value};
 use crate::query::plan;

@@ -153,8 +153,7 @@ fn tables(evaluator: &mut Evaluator<'_>, call: &Call, method: &str) -> Result<Va
         "right" => [false, true],
         "full" => [true, true],
         other => {
-            let message =
-                format!("invalid method {other:?}: must be inner, left, right or full");
+            let message = format!("invalid method {other:?}: must be inner, left, right or full");
             return Err(FluxError::check(call.span_of("method"), message).into());
         }
     };
@@ -304,7 +303,9 @@ impl Join {
                     let label = format!("{at:04}");
                     (label.as_str().into(), table.value(&columns(pair), row))
                 });
-                rows.entry(GroupKey::new(values.collect())).or_default().push(row);
+                rows.entry(GroupKey::new(values.collect()))
+                    .or_default()
+                    .push(row);
             }
             rows
         };

@@ -264,6 +264,7 @@ packages! {
     EXPERIMENTAL "experimental" "experimental" [
         "addDuration" Member::Function(&ADD_DURATION),
         "subDuration" Member::Function(&SUB_DURATION),
+        "diff" Member::Function(&super::difference::DIFF),
         "objectKeys" Member::Function(&OBJECT_KEYS),
         "chain" Member::Text("(first, second) => second"),
         "count" Member::Text("(tables=<-) => tables |> count()"),

@@ -79,7 +79,10 @@ pub static PACKAGE: Package = Package {
         ("instantRate", Member::Function(&INSTANT_RATE)),
         ("labelReplace", Member::Function(&LABEL_REPLACE)),
         ("linearRegression", Member::Function(&LINEAR_REGRESSION)),
-        ("promHistogramQuantile", Member::Function(&HISTOGRAM_QUANTILE)),
+        (
+            "promHistogramQuantile",
+            Member::Function(&HISTOGRAM_QUANTILE),
+        ),
         ("resets", Member::Function(&RESETS)),
     ],
 };
@@ -127,7 +130,12 @@ fn counted(call: &Call, counts: fn(f64, f64) -> bool) -> Result<Value, Failure> 
 }
 
 fn bound(table: &Table, label: &str) -> Result<i64, QueryError> {
-    match table.key.get(label).cloned().or_else(|| Some(table.value(label, 0))) {
+    match table
+        .key
+        .get(label)
+        .cloned()
+        .or_else(|| Some(table.value(label, 0)))
+    {
         Some(Cell::Time(time)) => Ok(time),
         _ => Err(invalid(format!("no bound \"{label}\": use range() before"))),
     }
@@ -164,7 +172,13 @@ fn extrapolated_rate(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failur
             // A counter is never below zero.
             before = before.min(sampled * (first / growth));
         }
-        let reach = |gap: f64| if gap < distance * 1.1 { gap } else { distance / 2.0 };
+        let reach = |gap: f64| {
+            if gap < distance * 1.1 {
+                gap
+            } else {
+                distance / 2.0
+            }
+        };
         let covered = sampled + reach(before) + reach(after);
         let mut value = growth * (covered / sampled);
         if rate {
@@ -181,7 +195,11 @@ fn instant_rate(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             return Ok(None);
         };
         // A counter that fell began again at zero.
-        let growth = if rate && now < before { *now } else { now - before };
+        let growth = if rate && now < before {
+            *now
+        } else {
+            now - before
+        };
         let seconds = time.saturating_sub(*before_time) as f64 / SECOND;
         Ok(match rate {
             true if seconds == 0.0 => None,
@@ -232,7 +250,10 @@ fn holt_winters(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
         _ => 0.5,
     };
     let (smoothing, trend_factor) = (factor("smoothingFactor"), factor("trendFactor"));
-    for (name, factor) in [("smoothingFactor", smoothing), ("trendFactor", trend_factor)] {
+    for (name, factor) in [
+        ("smoothingFactor", smoothing),
+        ("trendFactor", trend_factor),
+    ] {
         if !(factor > 0.0 && factor < 1.0) {
             let message = format!("{name} must be between 0 and 1, got {factor}");
             return Err(call.fault(message));
@@ -292,7 +313,9 @@ fn quantile_of(bins: &mut [(f64, f64)], q: f64) -> f64 {
     if q > 1.0 {
         return f64::INFINITY;
     }
-    let open = bins.last().is_some_and(|(upper, _)| *upper == f64::INFINITY);
+    let open = bins
+        .last()
+        .is_some_and(|(upper, _)| *upper == f64::INFINITY);
     if !open || bins.len() < 2 {
         return f64::NAN;
     }
@@ -314,7 +337,11 @@ fn quantile_of(bins: &mut [(f64, f64)], q: f64) -> f64 {
     }
     let (upper, count) = bin(at);
     if at == 0 {
-        return if upper <= 0.0 { upper } else { upper * (rank / count) };
+        return if upper <= 0.0 {
+            upper
+        } else {
+            upper * (rank / count)
+        };
     }
     let (lower, before) = bin(at - 1);
     lower + (upper - lower) * ((rank - before) / (count - before))
@@ -356,7 +383,11 @@ fn relabelled(mut table: Table, label: &str, value: &str) -> Table {
     }
     let rows = table.rows();
     let cell = Cell::string(value);
-    replace(&mut table, label, Cells::Constant(cell.clone(), Kind::String, rows));
+    replace(
+        &mut table,
+        label,
+        Cells::Constant(cell.clone(), Kind::String, rows),
+    );
     table.key = table.key.with(label, cell);
     table
 }

@@ -4,8 +4,8 @@
 use super::universe::{bounded_scan, narrowed, predicate, range_bounds};
 use super::{Accepts, Builtin, Call, Member, Package, Parameter};
 use crate::engine::source::{SeriesPredicate, TextMatch};
-use crate::query::flux::error::{Failure, FluxError};
 use crate::query::expr::{BinaryOp, Expr};
+use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::stream::Stream;
 use crate::query::flux::value::{Function, Value};
@@ -140,7 +140,10 @@ fn ask_stream(
     let bucket = Argument::named("bucket", call.required("bucket"), call.span);
     let made = evaluator.call_function(from, vec![bucket], call.span)?;
     let Value::Stream(stream) = made else {
-        return Err(call.fault(format!("_from must return tables, not {}", made.type_name())));
+        return Err(call.fault(format!(
+            "_from must return tables, not {}",
+            made.type_name()
+        )));
     };
     let Value::Stream(stream) = narrowed(&stream.bounded()?, range) else {
         return Ok(Value::Null);
@@ -185,7 +188,9 @@ fn ask_stream(
             }));
         }
     };
-    Ok(Value::Stream(Stream::tables(Arc::new(distinct_of(input, column)))))
+    Ok(Value::Stream(Stream::tables(Arc::new(distinct_of(
+        input, column,
+    )))))
 }
 
 const fn is_true(predicate: &crate::query::expr::Expr) -> bool {

@@ -3,13 +3,25 @@
 use super::Package;
 
 pub const SCRIPTS: &[(&str, &str)] = &[
-    ("contrib/tomhollingworth/events", include_str!("scripts/events.flux")),
+    (
+        "contrib/tomhollingworth/events",
+        include_str!("scripts/events.flux"),
+    ),
     ("experimental", include_str!("scripts/experimental.flux")),
-    ("experimental/aggregate", include_str!("scripts/aggregate.flux")),
+    (
+        "experimental/aggregate",
+        include_str!("scripts/aggregate.flux"),
+    ),
     ("experimental/query", include_str!("scripts/query.flux")),
     ("experimental/table", include_str!("scripts/table.flux")),
-    ("influxdata/influxdb/monitor", include_str!("scripts/monitor.flux")),
-    ("influxdata/influxdb/tasks", include_str!("scripts/tasks.flux")),
+    (
+        "influxdata/influxdb/monitor",
+        include_str!("scripts/monitor.flux"),
+    ),
+    (
+        "influxdata/influxdb/tasks",
+        include_str!("scripts/tasks.flux"),
+    ),
     ("internal/influxql", include_str!("scripts/influxql.flux")),
     ("internal/promql", include_str!("scripts/promql.flux")),
 ];
@@ -39,7 +51,11 @@ mod tests {
     fn what_is_written_in_flux_is_sound() {
         for (path, text) in SCRIPTS {
             let parsed = parse::parse(text);
-            assert!(parsed.errors.is_empty(), "{path}: {}", error::join(&parsed.errors));
+            assert!(
+                parsed.errors.is_empty(),
+                "{path}: {}",
+                error::join(&parsed.errors)
+            );
             let faults = check::check(&parsed.file, &["to".into()]);
             assert!(faults.is_empty(), "{path}: {}", error::join(&faults));
         }

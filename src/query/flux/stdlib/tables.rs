@@ -2,6 +2,7 @@
 
 use super::Call;
 use crate::query::context::{QueryContext, QueryError};
+use crate::query::exec::group::divide_by;
 use crate::query::exec::operation::{EachTable, Operation, Regroup, Whole};
 use crate::query::exec::{self, ExecOptions};
 use crate::query::expr::Expr;
@@ -15,7 +16,6 @@ use crate::query::flux::stream::Stream;
 use crate::query::flux::value::{Function, Value};
 use crate::query::optimise::optimise;
 use crate::query::plan::{self, Node, Plan};
-use crate::query::exec::group::divide_by;
 use crate::query::table::{self, Cells, Column, GroupKey, Table};
 use std::collections::BTreeMap;
 use std::sync::Arc;

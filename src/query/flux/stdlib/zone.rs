@@ -8,114 +8,36 @@ use crate::query::flux::eval::Evaluator;
 use crate::query::flux::time;
 use crate::query::flux::value::Value;
 use crate::query::plan::Duration;
-use chrono::{DateTime, Datelike, Offset, TimeZone, Timelike};
-use chrono_tz::Tz;
+use crate::query::zone::Zone;
+use chrono::{DateTime, Datelike, Timelike};
 
 const DAY: i64 = 86_400_000_000_000;
 
-/// A zone of the database, and a fixed distance from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Zone {
-    zone: Tz,
-    offset: Duration,
-}
-
-impl Zone {
-    pub const UTC: Self = Self {
-        zone: Tz::UTC,
-        offset: Duration::nanoseconds(0),
+/// Of a record `{zone, offset}`.
+pub fn read_zone(value: &Value) -> Option<Zone> {
+    let Value::Record(record) = value else {
+        return None;
     };
-
-    /// Of a record `{zone, offset}`.
-    pub fn read(value: &Value) -> Option<Self> {
-        let Value::Record(record) = value else {
-            return None;
-        };
-        let mut zone = Self::UTC;
-        match record.get("zone") {
-            Some(Value::String(name)) => zone.zone = name.parse().ok()?,
-            None => {}
-            Some(_) => return None,
+    let mut zone = Zone::UTC;
+    match record.get("zone") {
+        Some(Value::String(name)) => zone.zone = name.parse().ok()?,
+        None => {}
+        Some(_) => return None,
+    }
+    match record.get("offset") {
+        Some(Value::Duration(offset)) if offset.months == 0 => {
+            zone.offset_ns = offset.nanoseconds;
         }
-        match record.get("offset") {
-            Some(Value::Duration(offset)) => zone.offset = *offset,
-            None => {}
-            Some(_) => return None,
-        }
-        Some(zone)
+        None => {}
+        Some(_) => return None,
     }
-
-    pub fn is_utc(self) -> bool {
-        self.zone == Tz::UTC && self.offset.is_zero()
-    }
-
-    /// What a clock there shows, as if it were UTC.
-    pub fn local(self, time: i64) -> i64 {
-        let naive = DateTime::from_timestamp_nanos(time).naive_utc();
-        let seconds = self
-            .zone
-            .offset_from_utc_datetime(&naive)
-            .fix()
-            .local_minus_utc();
-        let local = time.saturating_add(i64::from(seconds) * 1_000_000_000);
-        self.offset.add_to(local).unwrap_or(local)
-    }
-
-    /// What the clock of the zone itself shows.
-    fn without_offset(self, local: i64) -> i64 {
-        let back = self.offset.checked_neg();
-        back.and_then(|back| back.add_to(local)).unwrap_or(local)
-    }
-
-    /// When a clock there first shows this or more: of a time that is skipped, the end of the gap.
-    pub fn instant(self, local: i64) -> i64 {
-        let shown = self.without_offset(local);
-        let naive = DateTime::from_timestamp_nanos(shown).naive_utc();
-        let found = self.zone.from_local_datetime(&naive).earliest();
-        if let Some(time) = found.and_then(|found| found.timestamp_nanos_opt()) {
-            return time;
-        }
-        let clock = Self {
-            offset: Duration::nanoseconds(0),
-            ..self
-        };
-        let (mut low, mut high) = (
-            shown.saturating_sub(2 * DAY),
-            shown.saturating_add(2 * DAY),
-        );
-        while high.saturating_sub(low) > 1 {
-            let middle = low + (high - low) / 2;
-            if clock.local(middle) >= shown {
-                high = middle;
-            } else {
-                low = middle;
-            }
-        }
-        high
-    }
-
-    /// When a clock there shows this. A time that is skipped becomes the next that is not; of one that
-    /// comes twice, the first.
-    pub fn utc(self, local: i64) -> i64 {
-        let shown = self.without_offset(local);
-        let naive = DateTime::from_timestamp_nanos(shown).naive_utc();
-        let found = self.zone.from_local_datetime(&naive).earliest();
-        match found.and_then(|found| found.timestamp_nanos_opt()) {
-            Some(time) => time,
-            None => {
-                let before = shown.saturating_sub(DAY);
-                let before = DateTime::from_timestamp_nanos(before).naive_utc();
-                let offset = self.zone.offset_from_utc_datetime(&before).fix();
-                shown.saturating_sub(i64::from(offset.local_minus_utc()) * 1_000_000_000)
-            }
-        }
-    }
+    Some(zone)
 }
 
 fn zone(call: &Call) -> Result<Zone, Failure> {
     match call.value("location") {
         None => Ok(Zone::UTC),
-        Some(value) => Zone::read(value).ok_or_else(|| {
+        Some(value) => read_zone(value).ok_or_else(|| {
             call.fault("location must be {zone: string, offset: duration} with a known zone")
         }),
     }
@@ -125,8 +47,9 @@ fn zone(call: &Call) -> Result<Zone, Failure> {
 pub fn of_call(evaluator: &Evaluator<'_>, call: &Call) -> Result<Zone, Failure> {
     match (call.value("location"), evaluator.location()) {
         (Some(_), _) => zone(call),
-        (None, Some(location)) => Zone::read(location)
-            .ok_or_else(|| call.fault("option location is of an unknown zone")),
+        (None, Some(location)) => {
+            read_zone(location).ok_or_else(|| call.fault("option location is of an unknown zone"))
+        }
         (None, None) => Ok(Zone::UTC),
     }
 }

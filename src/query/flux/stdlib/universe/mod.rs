@@ -15,8 +15,8 @@ mod window;
 pub use inspect::{HIDE_BOUNDS, RESTORE_BOUNDS};
 pub use rows::{FILL, predicate};
 pub use series::{cells_of, invalid, numbers, replace, times};
-pub use statistics::one;
 pub use source::{BUCKETS, FROM, bounded_scan, narrowed, range_bounds};
+pub use statistics::one;
 
 use super::{Constant, Member, Package};
 

@@ -13,9 +13,9 @@ use crate::query::flux::stdlib::tables::{
     Predicate, RowsBuilder, columns_of, each, of_record, predicate_of, regroup,
 };
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
-use crate::query::table::Table;
 use crate::query::flux::value::{Function, Value};
 use crate::query::plan::{self, Fill, Node};
+use crate::query::table::Table;
 use std::sync::Arc;
 
 transformation!(

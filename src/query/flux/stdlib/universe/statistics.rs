@@ -1,6 +1,6 @@
 //! Aggregates that need all values of a table at once, and histograms.
 
-use super::series::{cells_of, invalid, number, numbers, times, unit};
+use super::series::{cells_of, invalid, numbers, times, unit};
 use super::{VALUE, transformation};
 use crate::query::context::QueryError;
 use crate::query::flux::error::Failure;

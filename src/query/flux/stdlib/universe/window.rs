@@ -2,6 +2,7 @@
 
 use super::columns::tables;
 use super::{VALUE, transformation};
+use crate::model::TimeRange;
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::{Argument, Evaluator};
 use crate::query::flux::span::Span;
@@ -9,7 +10,6 @@ use crate::query::flux::stdlib::tables::whole;
 use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
 use crate::query::flux::stream::{Stream, StreamKind};
 use crate::query::flux::value::{Function, Value};
-use crate::model::TimeRange;
 use crate::query::plan::{self, AggregateWindow, Node, Window, WindowFunction};
 use crate::query::table::{Cells, GroupKey, Kind, Table, Value as CellValue};
 use std::collections::BTreeMap;
