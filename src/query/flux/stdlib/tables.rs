@@ -97,21 +97,23 @@ pub fn of_record(
 pub enum Predicate {
     Expression(Expr),
     /// Run for each row, under the name of its parameter.
-    Program(RowProgram, &'static str),
+    Program(Box<RowProgram>, &'static str),
 }
 
 impl Predicate {
     pub fn start<'a>(&'a self, ctx: &'a QueryContext) -> PredicateRunner<'a> {
         match self {
             Self::Expression(expr) => PredicateRunner::Expression(expr),
-            Self::Program(program, name) => PredicateRunner::Program(program.start(ctx), name),
+            Self::Program(program, name) => {
+                PredicateRunner::Program(Box::new(program.start(ctx)), name)
+            }
         }
     }
 }
 
 pub enum PredicateRunner<'a> {
     Expression(&'a Expr),
-    Program(RowRunner<'a>, &'static str),
+    Program(Box<RowRunner<'a>>, &'static str),
 }
 
 impl PredicateRunner<'_> {
@@ -143,7 +145,7 @@ pub fn predicate_of(
     let value = match of_record(evaluator, function, parameter, span) {
         Err(Failure::Flux(error)) if error.stage != Stage::Limit => {
             let program = evaluator.row_program(function, span)?;
-            return Ok(Predicate::Program(program, parameter));
+            return Ok(Predicate::Program(Box::new(program), parameter));
         }
         made => made?,
     };

@@ -1,6 +1,6 @@
 //! Functions of the library over small tables.
 
-use super::{POINTS, csv, failure, rows};
+use super::{POINTS, csv, rows};
 use crate::query::flux::testcase;
 
 const DATA: &str = "import \"array\"
