@@ -143,6 +143,12 @@ fn write_figures(state: &AppState, out: &mut String) {
         "1 when a sync failed and nothing is acknowledged until a restart.",
         u64::from(figures.sync_failed),
     );
+    one(
+        "influxd_storage_syncs_total",
+        "counter",
+        "Syncs by sync-interval that had something to write.",
+        figures.syncs,
+    );
     if let Some(free) = figures.free_bytes {
         one(
             "influxd_storage_free_bytes",

@@ -66,6 +66,8 @@ pub struct WriteFigures {
     pub free_bytes: Option<u64>,
     /// Nothing is acknowledged any more until a restart.
     pub sync_failed: bool,
+    /// Syncs by interval since the start.
+    pub syncs: u64,
 }
 
 /// The write path's front door.

@@ -652,6 +652,7 @@ impl PointWriter for Ingest {
             .into(),
             free_bytes: self.space.free_bytes(),
             sync_failed: self.store.sync_failure().is_some(),
+            syncs: self.store.syncs(),
         }
     }
 

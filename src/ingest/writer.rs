@@ -19,12 +19,13 @@ use hashbrown::HashMap;
 use roaring::RoaringBitmap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Batches that are committed together. More would only delay the first.
 const GROUP_BATCHES_MAX: usize = 64;
 /// How often an idle writer looks at the age of its head.
 const AGE_CHECK: Duration = Duration::from_secs(30);
+const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Series that are forgotten in one group.
 const DROP_SERIES: usize = 1024;
 /// Resolved layouts that are remembered.
@@ -44,6 +45,32 @@ pub struct Writer {
     times: Vec<i64>,
     starts: Vec<u32>,
     changed: Vec<(BucketId, SeriesId)>,
+    failures: Failures,
+}
+
+/// Batches that could not be written: each is answered, not each is logged.
+#[derive(Default)]
+struct Failures {
+    logged: Option<Instant>,
+    /// Batches since then.
+    silent: usize,
+}
+
+impl Failures {
+    fn log(&mut self, batches: usize, error: &StorageError) {
+        self.silent += batches;
+        if self.logged.is_some_and(|at| at.elapsed() < LOG_EVERY) {
+            return;
+        }
+        log::error!(
+            "{} batches were not written (their clients were told): {error}",
+            self.silent
+        );
+        *self = Self {
+            logged: Some(Instant::now()),
+            silent: 0,
+        };
+    }
 }
 
 /// What a layout means for a series' fields.
@@ -103,6 +130,7 @@ impl Writer {
             times: Vec::new(),
             starts: Vec::new(),
             changed: Vec::new(),
+            failures: Failures::default(),
         }
     }
 
@@ -174,10 +202,7 @@ impl Writer {
         match &result {
             Ok(()) => self.append(submissions),
             Err(error) => {
-                log::error!(
-                    "a group of {} batches was not written: {error}",
-                    submissions.len()
-                );
+                self.failures.log(submissions.len(), error);
                 self.table.clear();
             }
         }

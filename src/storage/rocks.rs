@@ -16,7 +16,7 @@ use rocksdb::{
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Idle families pin the shared write-ahead log; beyond this they are flushed.
 const WAL_BYTES_MAX: u64 = 96 << 20;
@@ -50,6 +50,8 @@ pub struct Store {
     lacks_space: AtomicBool,
     /// Why nothing is acknowledged any more: a failed sync is final.
     sync_failure: Mutex<Option<String>>,
+    /// Calls of [`Self::sync`] that forced something to disk.
+    syncs: AtomicU64,
     path: PathBuf,
 }
 
@@ -125,6 +127,7 @@ impl Store {
             unsynced: AtomicBool::new(false),
             lacks_space: AtomicBool::new(false),
             sync_failure: Mutex::new(None),
+            syncs: AtomicU64::new(0),
             path: options.path.clone(),
         };
         migrations::migrate(&store)?;
@@ -161,6 +164,7 @@ impl Store {
             unsynced: AtomicBool::new(false),
             lacks_space: AtomicBool::new(false),
             sync_failure: Mutex::new(None),
+            syncs: AtomicU64::new(0),
             path: options.path,
         };
         // A version that can't be read is one of the things that may be damaged.
@@ -225,7 +229,13 @@ impl Store {
                 *self.sync_failure.lock() = Some(error.to_string());
             }
             failure
-        })
+        })?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     pub fn sync_mode(&self) -> SyncMode {

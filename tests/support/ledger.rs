@@ -1,7 +1,7 @@
 //! What one writer sent, and what of it was acknowledged; compared with what the server has.
 
 use super::{Connection, Server};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Series that each writer writes to in turn.
 const SERIES: i64 = 4;
@@ -124,8 +124,8 @@ impl Ledger {
         number > SERIES && number % 3 == 0
     }
 
-    /// Panics with the first difference.
-    pub fn check(&self, server: &Server) {
+    /// The numbers that the server has; panics if one has another value than was sent.
+    fn stored(&self, server: &Server) -> BTreeSet<i64> {
         let query = format!(
             "SELECT n, text, kind FROM m WHERE writer = '{}'",
             self.writer
@@ -135,7 +135,7 @@ impl Ledger {
         let rows = results[0]["series"][0]["values"]
             .as_array()
             .unwrap_or(&empty);
-        let mut stored = BTreeMap::new();
+        let mut stored = BTreeSet::new();
         for row in rows {
             let number = row[0].as_i64().unwrap();
             assert_eq!(
@@ -150,26 +150,26 @@ impl Ledger {
                 self.writer
             );
             assert_eq!(row[3], 1, "writer {}: a type changed {row}", self.writer);
-            assert!(
-                stored.insert(number, ()).is_none(),
-                "writer {}: twice {row}",
-                self.writer
-            );
+            assert!(stored.insert(number), "writer {}: twice {row}", self.writer);
         }
+        stored
+    }
+
+    /// Panics with the first difference.
+    pub fn check(&self, server: &Server) {
+        let mut stored = self.stored(server);
         let expected = |first, last| (first..=last).filter(|n| !Self::is_rejected(*n));
         for (first, last) in &self.acknowledged {
             for number in expected(*first, *last) {
                 assert!(
-                    stored.remove(&number).is_some(),
+                    stored.remove(&number),
                     "writer {}: lost {number} of the acknowledged batch {first} to {last}",
                     self.writer
                 );
             }
         }
         for (first, last) in &self.unknown {
-            let there = expected(*first, *last)
-                .filter(|n| stored.remove(n).is_some())
-                .count();
+            let there = expected(*first, *last).filter(|n| stored.remove(n)).count();
             let whole = expected(*first, *last).count();
             assert!(
                 there == 0 || there == whole,
@@ -182,5 +182,35 @@ impl Ledger {
             "writer {}: never acknowledged nor cut off {stored:?}",
             self.writer
         );
+    }
+
+    /// Panics unless the server has the first of the batches, each whole, and none after them: what a power
+    /// cut may leave of batches that were not synced. How many it has.
+    pub fn check_beginning(&self, server: &Server) -> usize {
+        let mut stored = self.stored(server);
+        let mut batches = self.acknowledged.clone();
+        batches.extend(&self.unknown);
+        batches.sort_unstable();
+        let mut have = 0;
+        for (number, (first, last)) in batches.into_iter().enumerate() {
+            let expected: Vec<i64> = (first..=last).filter(|n| !Self::is_rejected(*n)).collect();
+            let there = expected.iter().filter(|n| stored.remove(n)).count();
+            assert!(
+                there == 0 || there == expected.len(),
+                "writer {}: {there} of {} points of the batch {first} to {last}",
+                self.writer,
+                expected.len()
+            );
+            if there > 0 {
+                assert_eq!(
+                    have, number,
+                    "writer {}: batch {first} to {last} is there, one before it is not",
+                    self.writer
+                );
+                have += 1;
+            }
+        }
+        assert!(stored.is_empty(), "writer {}: {stored:?}", self.writer);
+        have
     }
 }
