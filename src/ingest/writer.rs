@@ -255,7 +255,7 @@ impl Writer {
                 );
             }
         }
-        self.table.put_postings(&mut group);
+        self.table.put_changes(&mut group);
         if !group.is_empty() {
             store.write(group, false)?;
         }
@@ -321,7 +321,7 @@ impl Writer {
             return Ok(());
         }
         let bucket = submission.bucket.id;
-        let place = match self.table.find_or_create(bucket, &wanted.key, group)? {
+        let place = match self.table.find_or_create(bucket, &wanted.key)? {
             Found::At(place) => place,
             Found::Full { limit } => {
                 self.reject_full(submission, series, rows.len(), limit);
@@ -673,7 +673,7 @@ impl Writer {
                 dropped.push((bucket, id));
             }
         }
-        self.table.put_postings(&mut group);
+        self.table.put_changes(&mut group);
         if !group.is_empty() {
             store.write(group, false)?;
         }

@@ -87,7 +87,8 @@ pub struct SeriesTable {
     complete: HashMap<BucketId, bool>,
     /// Something was forgotten since the start.
     forgetful: bool,
-    /// New postings of the group being built.
+    /// New series and postings of the group being built.
+    new: Vec<(BucketId, SeriesId, SeriesKey)>,
     postings: BTreeMap<Vec<u8>, Vec<SeriesId>>,
     removed: BTreeMap<Vec<u8>, Vec<SeriesId>>,
     created: u64,
@@ -104,6 +105,7 @@ impl SeriesTable {
             old: Entries::default(),
             complete: HashMap::new(),
             forgetful: false,
+            new: Vec::new(),
             postings: BTreeMap::new(),
             removed: BTreeMap::new(),
             created: 0,
@@ -119,12 +121,11 @@ impl SeriesTable {
         std::mem::take(&mut self.created)
     }
 
-    /// Finds the series, or creates it in the group.
+    /// Finds the series, or creates it: [`Self::put_changes`] puts it into the group.
     pub fn find_or_create(
         &mut self,
         bucket: BucketId,
         key: &SeriesKey,
-        group: &mut WriteGroup<'_>,
     ) -> Result<Found, StorageError> {
         let hash = xxh3_128_with_seed(key.as_bytes(), self.seed ^ bucket.get());
         if let Some(place) = self.young.find(hash) {
@@ -146,7 +147,7 @@ impl SeriesTable {
                 let id = decode_id(&value, key)?;
                 (id, self.load_fields(bucket, id)?)
             }
-            None => match self.create(bucket, key, group)? {
+            None => match self.create(bucket, key)? {
                 Some(id) => (id, Arc::new(FieldSet::default())),
                 None => {
                     return Ok(Found::Full {
@@ -188,10 +189,7 @@ impl SeriesTable {
             position: format!("bucket {bucket} series {}", id.0),
             detail: error.to_string(),
         })?;
-        let store = Arc::clone(&self.store);
-        // The series is there, so nothing is put into this group.
-        let mut group = store.group();
-        match self.find_or_create(bucket, &key, &mut group)? {
+        match self.find_or_create(bucket, &key)? {
             Found::At(place) => Ok(Some((key, place))),
             Found::Full { .. } => Ok(None),
         }
@@ -262,8 +260,19 @@ impl SeriesTable {
         self.ids.dropped(bucket, dropped);
     }
 
-    /// Adds the postings of the series created and removed since the last call to the group.
-    pub fn put_postings(&mut self, group: &mut WriteGroup<'_>) {
+    /// Adds the records and postings of the series created and removed since the last call to the group: in the
+    /// order of their keys, as a memtable takes them far sooner than scattered ones.
+    pub fn put_changes(&mut self, group: &mut WriteGroup<'_>) {
+        for (bucket, id, key) in &self.new {
+            let by_id = keys::series_by_id(*bucket, *id);
+            group.put(families::SERIES, by_id, key.as_bytes());
+        }
+        self.new
+            .sort_unstable_by(|a, b| (a.0, &a.2).cmp(&(b.0, &b.2)));
+        for (bucket, id, key) in self.new.drain(..) {
+            let by_key = keys::series_by_key(bucket, key.as_bytes());
+            group.put(families::SERIES, by_key, id.0.to_be_bytes());
+        }
         for (key, ids) in std::mem::take(&mut self.postings) {
             group.merge(families::INDEX, key, postings::encode_ids(&ids));
         }
@@ -278,6 +287,7 @@ impl SeriesTable {
         self.old.clear();
         self.complete.clear();
         self.forgetful = true;
+        self.new.clear();
         self.postings.clear();
         self.removed.clear();
     }
@@ -298,21 +308,11 @@ impl SeriesTable {
         &mut self,
         bucket: BucketId,
         key: &SeriesKey,
-        group: &mut WriteGroup<'_>,
     ) -> Result<Option<SeriesId>, StorageError> {
         let Some(id) = self.ids.next(bucket)? else {
             return Ok(None);
         };
-        group.put(
-            families::SERIES,
-            keys::series_by_key(bucket, key.as_bytes()),
-            id.0.to_be_bytes(),
-        );
-        group.put(
-            families::SERIES,
-            keys::series_by_id(bucket, id),
-            key.as_bytes(),
-        );
+        self.new.push((bucket, id, key.clone()));
         for key in index_keys(bucket, key) {
             self.postings.entry(key).or_default().push(id);
         }
