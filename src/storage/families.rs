@@ -8,6 +8,9 @@ pub struct Family {
     pub name: &'static str,
     /// Memtable size in bytes. Two of them may exist at a time.
     pub memtable_bytes: usize,
+    /// Flushed memtables that are merged at once into the sorted files below them. More of them cost reads of
+    /// fresh series a little, fewer cost a burst of new series much.
+    pub files_before_compaction: i32,
     /// Point lookups of keys that may be absent profit from a bloom filter.
     pub point_lookups: bool,
     /// Our own encodings are as small as they get; RocksDB need not try.
@@ -23,6 +26,7 @@ pub const META: Family = Family {
     index: 0,
     name: "meta",
     memtable_bytes: MIB,
+    files_before_compaction: 4,
     point_lookups: false,
     compressed: true,
     postings: false,
@@ -33,6 +37,7 @@ pub const JOURNAL: Family = Family {
     index: 1,
     name: "journal",
     memtable_bytes: 32 * MIB,
+    files_before_compaction: 4,
     point_lookups: false,
     compressed: false,
     postings: false,
@@ -41,7 +46,8 @@ pub const JOURNAL: Family = Family {
 pub const SERIES: Family = Family {
     index: 2,
     name: "series",
-    memtable_bytes: 16 * MIB,
+    memtable_bytes: 48 * MIB,
+    files_before_compaction: 8,
     point_lookups: true,
     compressed: true,
     postings: false,
@@ -50,7 +56,8 @@ pub const SERIES: Family = Family {
 pub const SCHEMA: Family = Family {
     index: 3,
     name: "schema",
-    memtable_bytes: 8 * MIB,
+    memtable_bytes: 16 * MIB,
+    files_before_compaction: 8,
     point_lookups: true,
     compressed: true,
     postings: false,
@@ -59,7 +66,8 @@ pub const SCHEMA: Family = Family {
 pub const INDEX: Family = Family {
     index: 4,
     name: "index",
-    memtable_bytes: 8 * MIB,
+    memtable_bytes: 24 * MIB,
+    files_before_compaction: 8,
     point_lookups: false,
     compressed: true,
     postings: true,
@@ -69,6 +77,7 @@ pub const BLOCKS: Family = Family {
     index: 5,
     name: "blocks",
     memtable_bytes: 16 * MIB,
+    files_before_compaction: 4,
     point_lookups: false,
     compressed: false,
     postings: false,
@@ -79,6 +88,7 @@ pub const PAGES: Family = Family {
     index: 6,
     name: "pages",
     memtable_bytes: 8 * MIB,
+    files_before_compaction: 4,
     point_lookups: false,
     compressed: false,
     postings: false,

@@ -285,8 +285,11 @@ pub fn index_tag(bucket: BucketId, measurement: &str, tag: &str) -> Vec<u8> {
 }
 
 pub fn index_value(bucket: BucketId, measurement: &str, tag: &str, value: &str) -> Vec<u8> {
-    let mut key = index_tag(bucket, measurement, tag);
-    put_text(value, &mut key);
+    let mut key = Vec::with_capacity(8 + measurement.len() + tag.len() + value.len() + 6);
+    key.extend_from_slice(&bucket_start(bucket));
+    for text in [measurement, tag, value] {
+        put_text(text, &mut key);
+    }
     key
 }
 
@@ -322,12 +325,14 @@ fn kind(bucket: BucketId, tag: u8, room: usize) -> Vec<u8> {
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {
-    for &byte in text.as_bytes() {
-        out.push(byte);
-        if byte == 0 {
-            out.push(0xff);
-        }
+    let mut rest = text.as_bytes();
+    while let Some(zero) = memchr::memchr(0, rest) {
+        let (before, after) = rest.split_at(zero + 1);
+        out.extend_from_slice(before);
+        out.push(0xff);
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out.extend_from_slice(&[0, 1]);
 }
 

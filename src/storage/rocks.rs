@@ -548,6 +548,7 @@ fn family_options(family: Family, cache: &Cache) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table);
     options.set_write_buffer_size(family.memtable_bytes);
+    options.set_level_zero_file_num_compaction_trigger(family.files_before_compaction);
     options.set_max_write_buffer_number(3);
     options.set_level_compaction_dynamic_level_bytes(true);
     if family.compressed {
