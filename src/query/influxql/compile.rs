@@ -61,8 +61,9 @@ impl Compiler<'_> {
                     "subqueries must be ordered in the same direction as the query itself",
                 ));
             }
-            own_bounds.min = own_bounds.min.or(outer.bounds.min);
-            own_bounds.max = own_bounds.max.or(outer.bounds.max);
+            if own_bounds.min.is_none() && own_bounds.max.is_none() {
+                own_bounds = outer.bounds;
+            }
             bounds = bounds.intersect(outer.bounds);
         }
         let interval = own_interval.or(outer.and_then(|outer| outer.interval));

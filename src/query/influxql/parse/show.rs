@@ -133,7 +133,7 @@ impl Parser<'_> {
                     ..Clauses::default()
                 })
                 .map(Statement::ShowTagKeys),
-            _ => match self.cardinality_follows() {
+            _ => match self.strict_cardinality_follows()? {
                 Some(exact) => self.cardinality(Cardinality::TagValues, exact, Keys::Required),
                 None => self
                     .show_clauses(Clauses {
@@ -154,7 +154,16 @@ impl Parser<'_> {
         Ok(exact)
     }
 
-    /// `Some(exact)` if `[EXACT] CARDINALITY` comes next.
+    /// As [`Self::cardinality_follows`], but EXACT must be followed.
+    fn strict_cardinality_follows(&mut self) -> Result<Option<bool>> {
+        if self.take("EXACT") {
+            self.expect("CARDINALITY")?;
+            return Ok(Some(true));
+        }
+        Ok(self.take("CARDINALITY").then_some(false))
+    }
+
+    /// `Some(exact)` if `[EXACT] CARDINALITY` comes next. InfluxDB passes over an EXACT that stands alone.
     fn cardinality_follows(&mut self) -> Option<bool> {
         let exact = self.take("EXACT");
         self.take("CARDINALITY").then_some(exact)
