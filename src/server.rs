@@ -155,6 +155,8 @@ fn http_server(
     .backlog(BACKLOG.unsigned_abs())
     .max_connections(http.max_connections.div_ceil(workers))
     .client_request_timeout(http.read_timeout)
+    // An answer in several pieces would wait for the client's delayed acknowledgements.
+    .tcp_nodelay(true)
     .keep_alive(Duration::from_secs(180))
     .shutdown_timeout(SHUTDOWN_SECONDS);
     let server = match &http.tls {
