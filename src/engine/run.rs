@@ -1,6 +1,6 @@
 //! Raw rows of one series in memory: a shared time column and one column a field, with holes.
 
-use crate::model::{FieldId, FieldType, StrColumn, Values};
+use crate::model::{FieldId, FieldType, StrColumn, TimeRange, Values};
 use std::sync::Arc;
 
 /// Rows of one series that share a list of fields; values lie row after row somewhere in `values`.
@@ -283,9 +283,13 @@ impl Run {
 
     /// Row numbers in time order; of rows with the same time the later one comes last.
     pub fn sorted_rows(&self) -> Vec<u32> {
-        let mut rows: Vec<u32> = (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).collect();
-        rows.sort_by_key(|&row| self.times.get(row as usize).copied().unwrap_or_default());
-        rows
+        sorted(self.times.iter().copied().zip(0..).collect())
+    }
+
+    /// As [`Self::sorted_rows`], of the rows in the range.
+    pub fn sorted_rows_within(&self, range: TimeRange) -> Vec<u32> {
+        let rows = self.times.iter().copied().zip(0..);
+        sorted(rows.filter(|(time, _)| range.contains(*time)).collect())
     }
 
     /// Of one field: times (strictly rising) and values, last written wins.
@@ -310,6 +314,14 @@ impl Run {
         }
         (times, column.gather(&picked))
     }
+}
+
+/// Row numbers by time. Times stand beside them: looking each up costs more than moving it.
+fn sorted(mut rows: Vec<(i64, u32)>) -> Vec<u32> {
+    if !rows.is_sorted_by_key(|(time, _)| *time) {
+        rows.sort_by_key(|(time, _)| *time);
+    }
+    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// One value to append.

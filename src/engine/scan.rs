@@ -27,9 +27,9 @@ pub struct Scanner {
 }
 
 /// Points of the field in one place, decoded only when needed.
-struct Segment {
-    first_time: i64,
-    last_time: i64,
+pub(super) struct Segment {
+    pub(super) first_time: i64,
+    pub(super) last_time: i64,
     /// Generation, then recent before late.
     rank: (u64, u8),
     place: Place,
@@ -203,7 +203,7 @@ impl Scanner {
         Ok(())
     }
 
-    fn push_pages(
+    pub(super) fn push_pages(
         &self,
         (bucket, shard): (BucketId, i64),
         series: SeriesId,
@@ -378,12 +378,7 @@ fn push_run(
     let Some(column) = run.columns.iter().find(|column| column.field == field) else {
         return;
     };
-    let mut rows = run.sorted_rows();
-    rows.retain(|&row| {
-        run.times
-            .get(row as usize)
-            .is_some_and(|&time| range.contains(time))
-    });
+    let rows = run.sorted_rows_within(range);
     let (times, values) = run.field_points(column, &rows);
     if let (Some(&first_time), Some(&last_time)) = (times.first(), times.last()) {
         let place = Place::Raw(Part { times, values });

@@ -115,6 +115,26 @@ pub enum Number {
     None,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Oldest,
+    Newest,
+}
+
+/// The end of a field's points, see [`Source::edge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edge {
+    pub time: i64,
+    /// At least 1.
+    pub spacing_ns: i64,
+}
+
+/// Mean distance of `count` points.
+pub fn spacing(first_time: i64, last_time: i64, count: u64) -> i64 {
+    let gaps = i64::try_from(count.saturating_sub(1)).unwrap_or(i64::MAX);
+    (last_time.saturating_sub(first_time) / gaps.max(1)).max(1)
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     #[error("{0}")]
@@ -196,6 +216,28 @@ pub trait Source: Send + Sync {
         _range: TimeRange,
     ) -> Result<Option<u64>, SourceError> {
         Ok(None)
+    }
+
+    /// Where the field's newest or oldest points are about, and how close together: a guess that costs far
+    /// less than reading. `None`: no points.
+    fn edge(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+        which: Side,
+    ) -> Result<Option<Edge>, SourceError> {
+        let bounds = [range.start, range.stop];
+        let needed = StatsNeeded::default();
+        let stats = self.window_stats(bucket, series, field, &bounds, needed)?;
+        Ok(stats.first().map(|stats| Edge {
+            time: match which {
+                Side::Oldest => stats.first_time,
+                Side::Newest => stats.last_time,
+            },
+            spacing_ns: spacing(stats.first_time, stats.last_time, stats.count),
+        }))
     }
 
     /// What makes the bucket large; `top` entries of each kind.

@@ -4,8 +4,8 @@ use super::cardinality::cardinality;
 use super::index::SeriesIndex;
 use crate::engine::scan::Scanner;
 use crate::engine::source::{
-    Cardinality, FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError, StatsNeeded,
-    WindowStats,
+    Cardinality, Edge, FieldInfo, Points, SeriesInfo, SeriesPredicate, Side, Source, SourceError,
+    StatsNeeded, WindowStats,
 };
 use crate::model::{BucketId, SeriesId, TimeRange};
 use std::sync::Arc;
@@ -64,6 +64,17 @@ impl Source for Reader {
             // Which type a query means is its own business.
             _ => Ok(None),
         }
+    }
+
+    fn edge(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+        which: Side,
+    ) -> Result<Option<Edge>, SourceError> {
+        self.scanner.edge(bucket, series, field, range, which)
     }
 
     fn cardinality(&self, bucket: BucketId, top: usize) -> Result<Cardinality, SourceError> {

@@ -398,8 +398,17 @@ impl Cursor<'_> {
         self.raw.seek(key);
     }
 
+    /// To the last pair before the cursor's end.
+    pub fn seek_last(&mut self) {
+        self.raw.seek_to_last();
+    }
+
     pub fn next(&mut self) {
         self.raw.next();
+    }
+
+    pub fn previous(&mut self) {
+        self.raw.prev();
     }
 
     pub fn item(&self) -> Option<(&[u8], &[u8])> {

@@ -7,6 +7,7 @@ use super::super::value::Value;
 use super::collect;
 use super::filter::{Bound, bind};
 use super::member::{DerivedSeries, Extent, Member, StoredMember};
+use crate::engine::source::{Edge, Side};
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
 use std::collections::BTreeMap;
@@ -207,6 +208,40 @@ impl Group {
                     all = Some(all.map_or(extent, |all| all.merge(extent)));
                     break;
                 }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Where the newest or oldest points of all members are about, and how close together those of one.
+    /// `None` also when a member can't tell.
+    pub fn edge(
+        &self,
+        ctx: &QueryContext,
+        columns: &[ColumnRef],
+        range: TimeRange,
+        which: Side,
+    ) -> Result<Option<Edge>> {
+        let mut all: Option<Edge> = None;
+        for member in &self.members {
+            let Member::Stored(stored) = member else {
+                return Ok(None);
+            };
+            for column in columns.iter().filter(|column| column.data_type.is_field()) {
+                let Some(field) = stored.field(&column.name) else {
+                    continue;
+                };
+                let Some(edge) = stored.edge(ctx, field, range, which)? else {
+                    continue;
+                };
+                all = Some(all.map_or(edge, |all| Edge {
+                    time: match which {
+                        Side::Oldest => all.time.min(edge.time),
+                        Side::Newest => all.time.max(edge.time),
+                    },
+                    spacing_ns: all.spacing_ns.min(edge.spacing_ns),
+                }));
+                break;
             }
         }
         Ok(all)

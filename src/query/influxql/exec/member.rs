@@ -5,7 +5,7 @@ use super::super::plan::ColumnRef;
 use super::super::value::{DataType, Value};
 use super::column::Column;
 use super::filter::Filter;
-use crate::engine::source::{FieldInfo, SeriesInfo, StatsNeeded, WindowStats};
+use crate::engine::source::{Edge, FieldInfo, SeriesInfo, Side, StatsNeeded, WindowStats};
 use crate::model::{BucketId, TimeRange};
 use crate::query::context::QueryContext;
 use std::sync::Arc;
@@ -130,6 +130,24 @@ impl StoredMember {
         ctx.check()?;
         let points = ctx.source.read(self.bucket, series.id, field, range)?;
         Ok(Column::typed(points.times, points.values, column.data_type))
+    }
+
+    /// See `Source::edge`.
+    pub fn edge(
+        &self,
+        ctx: &QueryContext,
+        field: &FieldInfo,
+        range: TimeRange,
+        which: Side,
+    ) -> Result<Option<Edge>> {
+        let Some(series) = self.series() else {
+            return Ok(None);
+        };
+        ctx.check()?;
+        let edge = ctx
+            .source
+            .edge(self.bucket, series.id, field, range, which)?;
+        Ok(edge)
     }
 
     /// Statistics of one field by windows; see `Source::window_stats`.

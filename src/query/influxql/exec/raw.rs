@@ -9,6 +9,7 @@ use super::group::Group;
 use super::member::{Member, StoredMember, filter_columns, read_column};
 use super::merge::{Place, merge};
 use super::parallel::in_order;
+use crate::engine::source::Side;
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
 use std::cmp::Ordering;
@@ -17,8 +18,13 @@ use std::cmp::Ordering;
 const PARALLEL_MEMBERS_MIN: usize = 8;
 /// Rows held at once; a larger range is cut into slices of about so many.
 const SLICE_ROWS: u64 = 100_000;
-/// Fewer rows at a time gain nothing.
-const SLICE_ROWS_MIN: u64 = 1000;
+/// Where so many rows at most are wanted, the newest or oldest are looked at first.
+const GUESSED_ROWS_MAX: u64 = 10_000;
+/// Rows of several members together that the first guess has at least.
+const TURNS_ROWS: u64 = 1000;
+/// Slices that are guessed, and how much wider each is than the one before.
+const GUESSES: u32 = 3;
+const GUESS_GROWTH: i64 = 4;
 
 pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSink) -> Result<()> {
     let options = &plan.options;
@@ -35,7 +41,8 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
             options.limits.limit
         },
     };
-    for slice in Slices::new(ctx, plan, group)? {
+    let mut slices = Slices::new(ctx, plan, group)?;
+    while let Some(slice) = slices.next()? {
         ctx.check()?;
         let mut blocks = Vec::with_capacity(group.members.len());
         let mut bytes = 0;
@@ -70,93 +77,139 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
     Ok(())
 }
 
-/// The ranges in which a group is read, in the order of the answer.
-struct Slices {
+/// The ranges in which a group is read, in the order of the answer: the first ones small where few rows are
+/// wanted, the others of about as many rows as may be held.
+struct Slices<'a> {
+    ctx: &'a QueryContext,
+    plan: &'a Plan,
+    group: &'a Group,
     rest: TimeRange,
     /// Where the data is guessed to start and end.
     first: i64,
     last: i64,
     width: i64,
-    growth: i64,
+    /// Slices that are still made by guessing, each wider than the one before.
+    guesses: u32,
+    /// The rest is cut by what is known of all its points.
+    measured: bool,
     descending: bool,
 }
 
-impl Slices {
-    fn new(ctx: &QueryContext, plan: &Plan, group: &Group) -> Result<Self> {
+impl<'a> Slices<'a> {
+    fn new(ctx: &'a QueryContext, plan: &'a Plan, group: &'a Group) -> Result<Self> {
         let options = &plan.options;
         let range = TimeRange::new(options.start, options.end.saturating_add(1));
-        let limits = options.limits;
-        let derived = group
-            .members
-            .iter()
-            .any(|member| matches!(member, Member::Derived(_)));
         let mut slices = Self {
+            ctx,
+            plan,
+            group,
             rest: range,
             first: range.start,
             last: range.stop,
             width: i64::MAX,
-            growth: 1,
+            guesses: 0,
+            measured: false,
             descending: options.descending,
         };
-        if derived {
+        let derived = |member: &Member| matches!(member, Member::Derived(_));
+        if group.members.iter().any(derived) {
+            slices.measured = true;
             return Ok(slices);
         }
-        let Some(extent) = group.extent(ctx, &plan.refs, range)? else {
-            return Ok(slices);
+        let limits = options.limits;
+        let wanted = limits.limit.saturating_add(limits.offset) as u64;
+        if limits.limit > 0 && wanted <= GUESSED_ROWS_MAX {
+            slices.guess(wanted)?;
+        }
+        Ok(slices)
+    }
+
+    /// Narrows the first slices to about `wanted` rows of each member.
+    fn guess(&mut self, wanted: u64) -> Result<()> {
+        let which = if self.descending {
+            Side::Newest
+        } else {
+            Side::Oldest
         };
-        let wanted = (limits.limit > 0).then(|| limits.limit.saturating_add(limits.offset) as u64);
-        let rows = wanted
-            .unwrap_or(SLICE_ROWS)
-            .clamp(SLICE_ROWS_MIN, SLICE_ROWS);
-        if extent.count <= rows {
-            return Ok(slices);
+        let range = self.rest;
+        let edge = self.group.edge(self.ctx, &self.plan.refs, range, which)?;
+        let Some(edge) = edge else {
+            return Ok(());
+        };
+        // Members that have points at one time take turns as they come together since the slice's start, so
+        // that short data is better not cut.
+        let members = self.group.members.len() as u64;
+        let least = if members > 1 { TURNS_ROWS / members } else { 0 };
+        let rows = wanted.saturating_add(2).max(least);
+        let rows = i64::try_from(rows).unwrap_or(i64::MAX);
+        self.width = edge.spacing_ns.saturating_mul(rows);
+        self.guesses = GUESSES;
+        match which {
+            Side::Newest => self.last = edge.time,
+            Side::Oldest => self.first = edge.time,
         }
+        Ok(())
+    }
+
+    /// Cuts what is left into slices of about as many rows as may be held.
+    fn measure(&mut self) -> Result<()> {
+        self.measured = true;
+        self.width = i64::MAX;
+        let range = self.rest;
+        let extent = self.group.extent(self.ctx, &self.plan.refs, range)?;
+        let Some(extent) = extent.filter(|extent| extent.count > SLICE_ROWS) else {
+            return Ok(());
+        };
         let span = extent.last.saturating_sub(extent.first).max(1);
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let share = rows as f64 * 1.1 / extent.count.max(1) as f64;
+        let share = SLICE_ROWS as f64 * 1.1 / extent.count.max(1) as f64;
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             reason = "an estimate; out of range saturates"
         )]
         let width = (span as f64 * share) as i64;
-        slices.width = width.max(1);
-        slices.growth = if wanted.is_some() { 4 } else { 1 };
-        slices.first = extent.first;
-        slices.last = extent.last;
-        Ok(slices)
+        self.width = width.max(1);
+        self.first = extent.first;
+        self.last = extent.last;
+        Ok(())
     }
-}
 
-impl Iterator for Slices {
-    type Item = TimeRange;
-
-    fn next(&mut self) -> Option<TimeRange> {
+    fn next(&mut self) -> Result<Option<TimeRange>> {
         if self.rest.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let slice = if self.descending {
+        if self.guesses == 0 && !self.measured {
+            self.measure()?;
+        }
+        let slice = self.cut();
+        if self.guesses > 0 {
+            self.guesses -= 1;
+            self.width = self.width.saturating_mul(GUESS_GROWTH);
+        }
+        Ok(Some(slice))
+    }
+
+    fn cut(&mut self) -> TimeRange {
+        if self.descending {
             let from = self.rest.stop.min(self.last.saturating_add(1));
             let mut start = from.saturating_sub(self.width).max(self.rest.start);
             if start <= self.first {
                 start = self.rest.start;
             }
-            TimeRange::new(start, self.rest.stop)
+            let slice = TimeRange::new(start, self.rest.stop);
+            self.rest.stop = start;
+            slice
         } else {
             let from = self.rest.start.max(self.first);
             let mut stop = from.saturating_add(self.width).min(self.rest.stop);
             if stop > self.last {
                 stop = self.rest.stop;
             }
-            TimeRange::new(self.rest.start, stop)
-        };
-        if self.descending {
-            self.rest.stop = slice.start;
-        } else {
-            self.rest.start = slice.stop;
+            let slice = TimeRange::new(self.rest.start, stop);
+            self.rest.start = stop;
+            slice
         }
-        self.width = self.width.saturating_mul(self.growth);
-        Some(slice)
     }
 }
 
