@@ -156,6 +156,8 @@ fn http_server(
     .max_connections(http.max_connections.div_ceil(workers))
     .client_request_timeout(http.read_timeout)
     .keep_alive(Duration::from_secs(180))
+    // An answer of several pieces must not wait for the client's acknowledgement of the last one.
+    .tcp_nodelay(true)
     .shutdown_timeout(SHUTDOWN_SECONDS);
     let server = match &http.tls {
         None => server.listen(listener),

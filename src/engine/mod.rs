@@ -13,6 +13,7 @@ pub mod block;
 pub mod block_merge;
 pub mod chunk;
 pub mod codec;
+pub mod ends;
 pub mod few;
 pub mod head;
 pub mod merge;

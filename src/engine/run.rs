@@ -1,6 +1,6 @@
 //! Raw rows of one series in memory: a shared time column and one column a field, with holes.
 
-use crate::model::{FieldId, FieldType, StrColumn, Values};
+use crate::model::{FieldId, FieldType, StrColumn, TimeRange, Values};
 use std::sync::Arc;
 
 /// Rows of one series that share a list of fields; values lie row after row somewhere in `values`.
@@ -283,9 +283,25 @@ impl Run {
 
     /// Row numbers in time order; of rows with the same time the later one comes last.
     pub fn sorted_rows(&self) -> Vec<u32> {
-        let mut rows: Vec<u32> = (0..u32::try_from(self.len()).unwrap_or(u32::MAX)).collect();
-        rows.sort_by_key(|&row| self.times.get(row as usize).copied().unwrap_or_default());
-        rows
+        self.sorted_rows_where(|_| true)
+    }
+
+    /// The same of the rows in a range.
+    pub fn sorted_rows_within(&self, range: TimeRange) -> Vec<u32> {
+        self.sorted_rows_where(|time| range.contains(time))
+    }
+
+    fn sorted_rows_where(&self, wanted: impl Fn(i64) -> bool) -> Vec<u32> {
+        let mut rows: Vec<(i64, u32)> = (0_u32..)
+            .zip(&self.times)
+            .filter(|(_, time)| wanted(**time))
+            .map(|(row, time)| (*time, row))
+            .collect();
+        if !rows.is_sorted() {
+            // Nearly in order: a few connections that take turns.
+            rows.sort();
+        }
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
     /// Of one field: times (strictly rising) and values, last written wins.

@@ -4,10 +4,10 @@ use super::cardinality::cardinality;
 use super::index::SeriesIndex;
 use crate::engine::scan::Scanner;
 use crate::engine::source::{
-    Cardinality, FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError, StatsNeeded,
+    Cardinality, End, FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError, StatsNeeded,
     WindowStats,
 };
-use crate::model::{BucketId, SeriesId, TimeRange};
+use crate::model::{BucketId, FieldValue, SeriesId, TimeRange};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,17 @@ impl Source for Reader {
         range: TimeRange,
     ) -> Result<Points, SourceError> {
         self.scanner.read(bucket, series, field, range)
+    }
+
+    fn end(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+        end: End,
+    ) -> Result<Option<(i64, FieldValue)>, SourceError> {
+        self.scanner.end(bucket, series, field, range, end)
     }
 
     fn count_all(

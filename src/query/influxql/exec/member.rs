@@ -5,7 +5,7 @@ use super::super::plan::ColumnRef;
 use super::super::value::{DataType, Value};
 use super::column::Column;
 use super::filter::Filter;
-use crate::engine::source::{FieldInfo, SeriesInfo, StatsNeeded, WindowStats};
+use crate::engine::source::{End, FieldInfo, SeriesInfo, StatsNeeded, WindowStats};
 use crate::model::{BucketId, TimeRange};
 use crate::query::context::QueryContext;
 use std::sync::Arc;
@@ -130,6 +130,25 @@ impl StoredMember {
         ctx.check()?;
         let points = ctx.source.read(self.bucket, series.id, field, range)?;
         Ok(Column::typed(points.times, points.values, column.data_type))
+    }
+
+    /// The first or last point of a column, whatever the filter says.
+    pub fn end(
+        &self,
+        ctx: &QueryContext,
+        column: &ColumnRef,
+        range: TimeRange,
+        end: End,
+    ) -> Result<Option<(i64, Value)>> {
+        let (Some(series), Some(field)) = (self.series(), self.field(&column.name)) else {
+            return Ok(None);
+        };
+        if !column.data_type.is_field() || !castable(field.field_type.into(), column.data_type) {
+            return Ok(None);
+        }
+        ctx.check()?;
+        let found = ctx.source.end(self.bucket, series.id, field, range, end)?;
+        Ok(found.map(|(time, value)| (time, Value::from(value).cast(column.data_type))))
     }
 
     /// Statistics of one field by windows; see `Source::window_stats`.

@@ -5,6 +5,7 @@ use super::super::plan::{ColumnRef, Plan};
 use super::super::value::{DataType, Value};
 use super::RowSink;
 use super::column::{Column, Walker};
+use super::edge;
 use super::group::Group;
 use super::member::{Member, StoredMember, filter_columns, read_column};
 use super::merge::{Place, merge};
@@ -35,6 +36,10 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
             options.limits.limit
         },
     };
+    if let Some(block) = edge::row(ctx, plan, group)? {
+        emitter.blocks(&[block])?;
+        return Ok(());
+    }
     for slice in Slices::new(ctx, plan, group)? {
         ctx.check()?;
         let mut blocks = Vec::with_capacity(group.members.len());
@@ -105,9 +110,18 @@ impl Slices {
             return Ok(slices);
         };
         let wanted = (limits.limit > 0).then(|| limits.limit.saturating_add(limits.offset) as u64);
+        let filtered = |member: &Member| match member {
+            Member::Stored(member) => member.filter.is_some(),
+            Member::Derived(_) => true,
+        };
+        let least = match wanted {
+            // The first slice is nearly sure to have what is wanted.
+            Some(rows) if !group.members.iter().any(filtered) => rows.saturating_mul(2),
+            _ => SLICE_ROWS_MIN,
+        };
         let rows = wanted
-            .unwrap_or(SLICE_ROWS)
-            .clamp(SLICE_ROWS_MIN, SLICE_ROWS);
+            .map_or(SLICE_ROWS, |rows| rows.max(least))
+            .min(SLICE_ROWS);
         if extent.count <= rows {
             return Ok(slices);
         }
@@ -161,12 +175,12 @@ impl Iterator for Slices {
 }
 
 /// Rows of one member, times rising, one cell for each of the plan's columns.
-struct Block {
-    times: Vec<i64>,
-    cells: Vec<Cells>,
+pub(super) struct Block {
+    pub times: Vec<i64>,
+    pub cells: Vec<Cells>,
 }
 
-enum Cells {
+pub(super) enum Cells {
     Same(Value),
     /// Row i is value i.
     Full(Column),
