@@ -4,7 +4,7 @@ use super::block::BlockHeader;
 use super::run::Run;
 use super::scan::{Scanner, Segment, storage};
 use super::shards::Shard;
-use super::source::{Edge, FieldInfo, Side, SourceError, spacing};
+use super::source::{Edge, End, FieldInfo, SourceError, spacing};
 use crate::model::{BucketId, FieldId, SeriesId, TimeRange};
 use crate::storage::families;
 use crate::storage::keys::BlockKey;
@@ -17,7 +17,7 @@ impl Scanner {
         series: SeriesId,
         field: &FieldInfo,
         range: TimeRange,
-        which: Side,
+        which: End,
     ) -> Result<Option<Edge>, SourceError> {
         let mut found = Found {
             range,
@@ -38,7 +38,7 @@ impl Scanner {
             }
         }
         let mut shards = self.shards.within(bucket, range);
-        if which == Side::Newest {
+        if which == End::Last {
             shards.reverse();
         }
         for shard in shards {
@@ -88,8 +88,8 @@ impl Scanner {
             .cursor(families::BLOCKS, Some(&to))
             .map_err(storage)?;
         match found.which {
-            Side::Oldest => cursor.seek(&from),
-            Side::Newest => cursor.seek_last(),
+            End::First => cursor.seek(&from),
+            End::Last => cursor.seek_last(),
         }
         while let Some((key, bytes)) = cursor.item() {
             if key < from.as_slice() {
@@ -99,8 +99,8 @@ impl Scanner {
                 return Ok(true);
             }
             match found.which {
-                Side::Oldest => cursor.next(),
-                Side::Newest => cursor.previous(),
+                End::First => cursor.next(),
+                End::Last => cursor.previous(),
             }
         }
         cursor.finish().map_err(storage)?;
@@ -110,7 +110,7 @@ impl Scanner {
 
 struct Found {
     range: TimeRange,
-    which: Side,
+    which: End,
     edge: Option<Edge>,
 }
 
@@ -143,14 +143,14 @@ impl Found {
         }
         let edge = Edge {
             time: match self.which {
-                Side::Oldest => first_time.max(self.range.start),
-                Side::Newest => last_time.min(self.range.stop.saturating_sub(1)),
+                End::First => first_time.max(self.range.start),
+                End::Last => last_time.min(self.range.stop.saturating_sub(1)),
             },
             spacing_ns: spacing(first_time, last_time, count),
         };
         let better = self.edge.is_none_or(|have| match self.which {
-            Side::Oldest => edge.time < have.time,
-            Side::Newest => edge.time > have.time,
+            End::First => edge.time < have.time,
+            End::Last => edge.time > have.time,
         });
         if better {
             self.edge = Some(edge);

@@ -45,32 +45,66 @@ fn append(to: &mut Part, from: &Part) {
     }
 }
 
+/// Alternates stretches of both; there are few of them where two parts hardly overlap.
 fn interleave(older: &Part, newer: &Part) -> Part {
-    let mut times = Vec::with_capacity(older.times.len() + newer.times.len());
-    let mut values = Values::new(older.values.field_type());
+    let room = older.times.len() + newer.times.len();
+    let mut merged = Part {
+        times: Vec::with_capacity(room),
+        values: Values::new(older.values.field_type()),
+    };
     let (mut left, mut right) = (0, 0);
     loop {
-        match (older.times.get(left), newer.times.get(right)) {
-            (None, None) => break,
-            (Some(&old), Some(&new)) if old < new => {
-                times.push(old);
-                values.push_from(&older.values, left);
-                left += 1;
-            }
-            (Some(&old), None) => {
-                times.push(old);
-                values.push_from(&older.values, left);
-                left += 1;
-            }
-            (old, Some(&new)) => {
-                left += usize::from(old == Some(&new));
-                times.push(new);
-                values.push_from(&newer.values, right);
-                right += 1;
-            }
+        let (old, new) = (older.times.get(left..), newer.times.get(right..));
+        let (Some(old), Some(new)) = (old, new) else {
+            break;
+        };
+        let stretch = match new.first() {
+            Some(new) => stretch_before(old, *new),
+            None => old.len(),
+        };
+        push_stretch(&mut merged, older, left, stretch);
+        left += stretch;
+        let old = old.get(stretch..).unwrap_or_default();
+        let stretch = match old.first() {
+            Some(old) => stretch_before(new, *old),
+            None => new.len(),
+        };
+        push_stretch(&mut merged, newer, right, stretch);
+        right += stretch;
+        if left < older.times.len() && older.times.get(left) == newer.times.get(right) {
+            left += 1;
+        }
+        if left >= older.times.len() && right >= newer.times.len() {
+            break;
         }
     }
-    Part { times, values }
+    merged
+}
+
+/// How many times come before `time`; mostly few.
+fn stretch_before(times: &[i64], time: i64) -> usize {
+    times.iter().take_while(|have| **have < time).count()
+}
+
+fn push_stretch(to: &mut Part, from: &Part, start: usize, count: usize) {
+    let rows = start..start + count;
+    let times = from.times.get(rows.clone()).unwrap_or_default();
+    to.times.extend_from_slice(times);
+    match (&mut to.values, &from.values) {
+        (Values::Float(to), Values::Float(from)) => {
+            to.extend_from_slice(from.get(rows).unwrap_or_default());
+        }
+        (Values::Integer(to), Values::Integer(from)) => {
+            to.extend_from_slice(from.get(rows).unwrap_or_default());
+        }
+        (Values::Unsigned(to), Values::Unsigned(from)) => {
+            to.extend_from_slice(from.get(rows).unwrap_or_default());
+        }
+        (Values::Boolean(to), Values::Boolean(from)) => {
+            to.extend_from_slice(from.get(rows).unwrap_or_default());
+        }
+        (to, from) => rows.for_each(|index| to.push_from(from, index)),
+    }
 }
 
 #[cfg(test)]

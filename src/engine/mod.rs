@@ -14,6 +14,7 @@ pub mod block_merge;
 pub mod chunk;
 pub mod codec;
 mod edge;
+pub mod ends;
 pub mod few;
 pub mod head;
 pub mod merge;

@@ -283,13 +283,25 @@ impl Run {
 
     /// Row numbers in time order; of rows with the same time the later one comes last.
     pub fn sorted_rows(&self) -> Vec<u32> {
-        sorted(self.times.iter().copied().zip(0..).collect())
+        self.sorted_rows_where(|_| true)
     }
 
-    /// As [`Self::sorted_rows`], of the rows in the range.
+    /// The same of the rows in a range.
     pub fn sorted_rows_within(&self, range: TimeRange) -> Vec<u32> {
-        let rows = self.times.iter().copied().zip(0..);
-        sorted(rows.filter(|(time, _)| range.contains(*time)).collect())
+        self.sorted_rows_where(|time| range.contains(time))
+    }
+
+    fn sorted_rows_where(&self, wanted: impl Fn(i64) -> bool) -> Vec<u32> {
+        let mut rows: Vec<(i64, u32)> = (0_u32..)
+            .zip(&self.times)
+            .filter(|(_, time)| wanted(**time))
+            .map(|(row, time)| (*time, row))
+            .collect();
+        if !rows.is_sorted() {
+            // Nearly in order: a few connections that take turns.
+            rows.sort();
+        }
+        rows.into_iter().map(|(_, row)| row).collect()
     }
 
     /// Of one field: times (strictly rising) and values, last written wins.
@@ -314,14 +326,6 @@ impl Run {
         }
         (times, column.gather(&picked))
     }
-}
-
-/// Row numbers by time. Times stand beside them: looking each up costs more than moving it.
-fn sorted(mut rows: Vec<(i64, u32)>) -> Vec<u32> {
-    if !rows.is_sorted_by_key(|(time, _)| *time) {
-        rows.sort_by_key(|(time, _)| *time);
-    }
-    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// One value to append.

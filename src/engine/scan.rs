@@ -28,14 +28,14 @@ pub struct Scanner {
 
 /// Points of the field in one place, decoded only when needed.
 pub(super) struct Segment {
-    pub(super) first_time: i64,
-    pub(super) last_time: i64,
+    pub first_time: i64,
+    pub last_time: i64,
     /// Generation, then recent before late.
-    rank: (u64, u8),
-    place: Place,
+    pub rank: (u64, u8),
+    pub place: Place,
 }
 
-enum Place {
+pub(super) enum Place {
     Raw(Part),
     Chunk(Arc<Chunk>),
     Stored { key: BlockKey, bytes: Vec<u8> },
@@ -246,7 +246,7 @@ impl Scanner {
         })
     }
 
-    fn load(&self, segment: Segment, field: FieldId) -> Result<Part, SourceError> {
+    pub(super) fn load(&self, segment: Segment, field: FieldId) -> Result<Part, SourceError> {
         match segment.place {
             Place::Raw(part) => Ok(part),
             Place::Chunk(chunk) => {
@@ -274,7 +274,7 @@ impl Scanner {
 }
 
 /// A block's shared times are read after the block: in between both may have been rewritten.
-fn steadily<T>(read: impl Fn() -> Result<T, SourceError>) -> Result<T, SourceError> {
+pub(super) fn steadily<T>(read: impl Fn() -> Result<T, SourceError>) -> Result<T, SourceError> {
     for _ in 0..READS_MAX {
         match read() {
             Err(SourceError::Moved) => {}
@@ -288,7 +288,7 @@ pub(super) fn storage(error: StorageError) -> SourceError {
     SourceError::Storage(error.to_string())
 }
 
-fn damaged(position: &str, error: &dyn std::fmt::Display) -> SourceError {
+pub(super) fn damaged(position: &str, error: &dyn std::fmt::Display) -> SourceError {
     SourceError::Storage(format!("damaged block at {position}: {error}"))
 }
 
@@ -391,7 +391,7 @@ fn push_run(
     }
 }
 
-fn clip(part: Part, range: TimeRange) -> Points {
+pub(super) fn clip(part: Part, range: TimeRange) -> Points {
     let from = part.times.partition_point(|&time| time < range.start);
     let to = part.times.partition_point(|&time| time < range.stop);
     if from == 0 && to == part.times.len() {

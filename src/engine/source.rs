@@ -2,7 +2,9 @@
 //!
 //! The query layer knows only this trait, so it can be tested on points in memory.
 
-use crate::model::{BucketId, FieldId, FieldType, SeriesId, SeriesKey, TimeRange, Values};
+use crate::model::{
+    BucketId, FieldId, FieldType, FieldValue, SeriesId, SeriesKey, TimeRange, Values,
+};
 use std::sync::Arc;
 
 /// One series that matched, with those of its fields that matched.
@@ -115,12 +117,6 @@ pub enum Number {
     None,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    Oldest,
-    Newest,
-}
-
 /// The end of a field's points, see [`Source::edge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Edge {
@@ -153,7 +149,13 @@ pub struct StatsNeeded {
     pub extreme_times: bool,
 }
 
-/// Stored points, newest write wins, everything acknowledged before the call is seen.
+/// Which end of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    First,
+    Last,
+}
+
 /// Numbers of series, largest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cardinality {
@@ -183,6 +185,7 @@ pub struct ValueCardinality {
     pub series: u64,
 }
 
+/// Stored points, newest write wins, everything acknowledged before the call is seen.
 pub trait Source: Send + Sync {
     /// Waits (at most `timeout`) until everything acknowledged before this call can be read.
     fn wait_visible(&self, timeout: std::time::Duration) -> Result<(), SourceError>;
@@ -206,6 +209,23 @@ pub trait Source: Send + Sync {
         range: TimeRange,
     ) -> Result<Points, SourceError>;
 
+    /// The first or the last point of one field of one series in the range.
+    fn end(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+        end: End,
+    ) -> Result<Option<(i64, FieldValue)>, SourceError> {
+        let points = self.read(bucket, series, field, range)?;
+        let at = match end {
+            End::First => 0,
+            End::Last => points.times.len().saturating_sub(1),
+        };
+        Ok(points.times.get(at).copied().zip(points.values.get(at)))
+    }
+
     /// Number of points of a field in all series of a measurement, where that can be told without looking
     /// at each series.
     fn count_all(
@@ -226,15 +246,15 @@ pub trait Source: Send + Sync {
         series: SeriesId,
         field: &FieldInfo,
         range: TimeRange,
-        which: Side,
+        which: End,
     ) -> Result<Option<Edge>, SourceError> {
         let bounds = [range.start, range.stop];
         let needed = StatsNeeded::default();
         let stats = self.window_stats(bucket, series, field, &bounds, needed)?;
         Ok(stats.first().map(|stats| Edge {
             time: match which {
-                Side::Oldest => stats.first_time,
-                Side::Newest => stats.last_time,
+                End::First => stats.first_time,
+                End::Last => stats.last_time,
             },
             spacing_ns: spacing(stats.first_time, stats.last_time, stats.count),
         }))

@@ -4,10 +4,10 @@ use super::cardinality::cardinality;
 use super::index::SeriesIndex;
 use crate::engine::scan::Scanner;
 use crate::engine::source::{
-    Cardinality, Edge, FieldInfo, Points, SeriesInfo, SeriesPredicate, Side, Source, SourceError,
+    Cardinality, Edge, End, FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError,
     StatsNeeded, WindowStats,
 };
-use crate::model::{BucketId, SeriesId, TimeRange};
+use crate::model::{BucketId, FieldValue, SeriesId, TimeRange};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +49,17 @@ impl Source for Reader {
         self.scanner.read(bucket, series, field, range)
     }
 
+    fn end(
+        &self,
+        bucket: BucketId,
+        series: SeriesId,
+        field: &FieldInfo,
+        range: TimeRange,
+        end: End,
+    ) -> Result<Option<(i64, FieldValue)>, SourceError> {
+        self.scanner.end(bucket, series, field, range, end)
+    }
+
     fn count_all(
         &self,
         bucket: BucketId,
@@ -72,7 +83,7 @@ impl Source for Reader {
         series: SeriesId,
         field: &FieldInfo,
         range: TimeRange,
-        which: Side,
+        which: End,
     ) -> Result<Option<Edge>, SourceError> {
         self.scanner.edge(bucket, series, field, range, which)
     }

@@ -7,11 +7,12 @@ use super::super::error::Result;
 use super::super::functions::Function;
 use super::super::plan::ColumnRef;
 use super::super::value::DataType;
-use super::accumulate::{choose, value_of};
-use super::aggregate::{Runner, statistics_field};
+use super::accumulate::choose;
+use super::aggregate::Runner;
 use super::member::Member;
 use super::merge::{first_two, shard_of};
 use super::points::Point;
+use crate::engine::source::End;
 use crate::model::TimeRange;
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -26,10 +27,13 @@ impl Runner<'_> {
     ) -> Result<Option<Option<Point>>> {
         let members = &self.group.members;
         let stored = |member: &Member| matches!(member, Member::Stored(_));
-        if members.len() < 2 || !members.iter().all(stored) {
+        if !members.iter().all(stored) {
             return Ok(None);
         }
         let last = *function == Function::Last;
+        if members.len() == 1 {
+            return Ok(Some(self.end_of(0, last, column, range)?));
+        }
         let mut ends = Vec::new();
         for at in 0..members.len() {
             self.ctx.check()?;
@@ -76,28 +80,18 @@ impl Runner<'_> {
         let Some(member) = self.group.members.get(at) else {
             return Ok(None);
         };
-        let function = if last {
-            Function::Last
-        } else {
-            Function::First
-        };
         let point = |time, value| Point {
             time,
             value,
             member: at,
             source_time: time,
         };
-        if let (Member::Stored(stored), Some(field)) =
-            (member, statistics_field(&function, column, member))
+        if let Member::Stored(stored) = member
+            && stored.filter.is_none()
         {
-            let stats = stored.stats(self.ctx, field, &[range.start, range.stop], false)?;
-            return Ok(stats.first().map(|stats| {
-                if last {
-                    point(stats.last_time, value_of(stats.last, column.data_type))
-                } else {
-                    point(stats.first_time, value_of(stats.first, column.data_type))
-                }
-            }));
+            let end = if last { End::Last } else { End::First };
+            let found = stored.end(self.ctx, column, range, end)?;
+            return Ok(found.map(|(time, value)| point(time, value)));
         }
         let points = member.points(self.ctx, column, range)?;
         let row = if last {

@@ -7,7 +7,7 @@ use super::super::value::Value;
 use super::collect;
 use super::filter::{Bound, bind};
 use super::member::{DerivedSeries, Extent, Member, StoredMember};
-use crate::engine::source::{Edge, Side};
+use crate::engine::source::{Edge, End};
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
 use std::collections::BTreeMap;
@@ -220,7 +220,7 @@ impl Group {
         ctx: &QueryContext,
         columns: &[ColumnRef],
         range: TimeRange,
-        which: Side,
+        which: End,
     ) -> Result<Option<Edge>> {
         let mut all: Option<Edge> = None;
         for member in &self.members {
@@ -236,8 +236,8 @@ impl Group {
                 };
                 all = Some(all.map_or(edge, |all| Edge {
                     time: match which {
-                        Side::Oldest => all.time.min(edge.time),
-                        Side::Newest => all.time.max(edge.time),
+                        End::First => all.time.min(edge.time),
+                        End::Last => all.time.max(edge.time),
                     },
                     spacing_ns: all.spacing_ns.min(edge.spacing_ns),
                 }));

@@ -5,7 +5,7 @@ use super::super::plan::ColumnRef;
 use super::super::value::{DataType, Value};
 use super::column::Column;
 use super::filter::Filter;
-use crate::engine::source::{Edge, FieldInfo, SeriesInfo, Side, StatsNeeded, WindowStats};
+use crate::engine::source::{Edge, End, FieldInfo, SeriesInfo, StatsNeeded, WindowStats};
 use crate::model::{BucketId, TimeRange};
 use crate::query::context::QueryContext;
 use std::sync::Arc;
@@ -138,7 +138,7 @@ impl StoredMember {
         ctx: &QueryContext,
         field: &FieldInfo,
         range: TimeRange,
-        which: Side,
+        which: End,
     ) -> Result<Option<Edge>> {
         let Some(series) = self.series() else {
             return Ok(None);
@@ -148,6 +148,25 @@ impl StoredMember {
             .source
             .edge(self.bucket, series.id, field, range, which)?;
         Ok(edge)
+    }
+
+    /// The first or last point of a column, whatever the filter says.
+    pub fn end(
+        &self,
+        ctx: &QueryContext,
+        column: &ColumnRef,
+        range: TimeRange,
+        end: End,
+    ) -> Result<Option<(i64, Value)>> {
+        let (Some(series), Some(field)) = (self.series(), self.field(&column.name)) else {
+            return Ok(None);
+        };
+        if !column.data_type.is_field() || !castable(field.field_type.into(), column.data_type) {
+            return Ok(None);
+        }
+        ctx.check()?;
+        let found = ctx.source.end(self.bucket, series.id, field, range, end)?;
+        Ok(found.map(|(time, value)| (time, Value::from(value).cast(column.data_type))))
     }
 
     /// Statistics of one field by windows; see `Source::window_stats`.

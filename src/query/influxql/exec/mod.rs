@@ -3,6 +3,7 @@
 mod accumulate;
 mod aggregate;
 mod column;
+mod edge;
 mod ends;
 mod fill;
 mod filter;
@@ -51,15 +52,20 @@ pub fn run(ctx: &QueryContext, plan: &Plan, sink: &mut dyn RowSink) -> Result<()
         }
     }
     let groups = group::groups(ctx, plan)?;
-    if plan.calls.is_empty() {
+    let run_group = |group: &group::Group, sink: &mut dyn RowSink| {
+        if plan.calls.is_empty() {
+            raw::run(ctx, plan, group, sink)
+        } else {
+            aggregate::run(ctx, plan, group, sink)
+        }
+    };
+    // Rows of groups that run ahead are held, so they must be few.
+    let limits = plan.options.limits;
+    let few = limits.limit > 0 && limits.limit.saturating_add(limits.offset) <= PARALLEL_ROWS_MAX;
+    if groups.len() < PARALLEL_GROUPS_MIN || (plan.calls.is_empty() && !few) {
         return groups
             .iter()
-            .try_for_each(|group| raw::run(ctx, plan, group, sink));
-    }
-    if groups.len() < PARALLEL_GROUPS_MIN {
-        return groups
-            .iter()
-            .try_for_each(|group| aggregate::run(ctx, plan, group, sink));
+            .try_for_each(|group| run_group(group, &mut *sink));
     }
     let work = |at: usize| {
         let mut rows = GroupRows {
@@ -68,7 +74,7 @@ pub fn run(ctx: &QueryContext, plan: &Plan, sink: &mut dyn RowSink) -> Result<()
             values: Vec::new(),
         };
         if let Some(group) = groups.get(at) {
-            aggregate::run(ctx, plan, group, &mut rows)?;
+            run_group(group, &mut rows)?;
         }
         Ok(rows)
     };
@@ -97,6 +103,8 @@ pub fn stored_series(ctx: &QueryContext, plan: &Plan) -> Result<usize> {
 
 /// Below this many groups threads cost more than they gain.
 const PARALLEL_GROUPS_MIN: usize = 4;
+/// Most rows of points that a group may have to be run ahead.
+const PARALLEL_ROWS_MAX: usize = 1000;
 
 /// The rows of one group, held until it is their turn.
 struct GroupRows<'a> {

@@ -5,11 +5,12 @@ use super::super::plan::{ColumnRef, Plan};
 use super::super::value::{DataType, Value};
 use super::RowSink;
 use super::column::{Column, Walker};
+use super::edge;
 use super::group::Group;
 use super::member::{Member, StoredMember, filter_columns, read_column};
 use super::merge::{Place, merge};
 use super::parallel::in_order;
-use crate::engine::source::Side;
+use crate::engine::source::End;
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
 use std::cmp::Ordering;
@@ -41,6 +42,10 @@ pub fn run(ctx: &QueryContext, plan: &Plan, group: &Group, sink: &mut dyn RowSin
             options.limits.limit
         },
     };
+    if let Some(block) = edge::row(ctx, plan, group)? {
+        emitter.blocks(&[block])?;
+        return Ok(());
+    }
     let mut slices = Slices::new(ctx, plan, group)?;
     while let Some(slice) = slices.next()? {
         ctx.check()?;
@@ -127,9 +132,9 @@ impl<'a> Slices<'a> {
     /// Narrows the first slices to about `wanted` rows of each member.
     fn guess(&mut self, wanted: u64) -> Result<()> {
         let which = if self.descending {
-            Side::Newest
+            End::Last
         } else {
-            Side::Oldest
+            End::First
         };
         let range = self.rest;
         let edge = self.group.edge(self.ctx, &self.plan.refs, range, which)?;
@@ -145,8 +150,8 @@ impl<'a> Slices<'a> {
         self.width = edge.spacing_ns.saturating_mul(rows);
         self.guesses = GUESSES;
         match which {
-            Side::Newest => self.last = edge.time,
-            Side::Oldest => self.first = edge.time,
+            End::Last => self.last = edge.time,
+            End::First => self.first = edge.time,
         }
         Ok(())
     }
@@ -214,12 +219,12 @@ impl<'a> Slices<'a> {
 }
 
 /// Rows of one member, times rising, one cell for each of the plan's columns.
-struct Block {
-    times: Vec<i64>,
-    cells: Vec<Cells>,
+pub(super) struct Block {
+    pub times: Vec<i64>,
+    pub cells: Vec<Cells>,
 }
 
-enum Cells {
+pub(super) enum Cells {
     Same(Value),
     /// Row i is value i.
     Full(Column),
