@@ -22,6 +22,7 @@ mod query;
 mod rejections;
 mod service;
 mod setup;
+mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;
