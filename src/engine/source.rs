@@ -5,6 +5,7 @@
 use crate::model::{
     BucketId, FieldId, FieldType, FieldValue, SeriesId, SeriesKey, TimeRange, Values,
 };
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One series that matched, with those of its fields that matched.
@@ -185,6 +186,15 @@ pub struct ValueCardinality {
     pub series: u64,
 }
 
+/// What the series of a measurement have, without the series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasurementSchema {
+    pub name: Arc<str>,
+    /// A name comes with each of its types.
+    pub fields: BTreeSet<(Arc<str>, FieldType)>,
+    pub tag_keys: BTreeSet<Arc<str>>,
+}
+
 /// Stored points, newest write wins, everything acknowledged before the call is seen.
 pub trait Source: Send + Sync {
     /// Waits (at most `timeout`) until everything acknowledged before this call can be read.
@@ -199,6 +209,36 @@ pub trait Source: Send + Sync {
         predicate: &SeriesPredicate,
         range: TimeRange,
     ) -> Result<Vec<SeriesInfo>, SourceError>;
+
+    /// The measurements that have series, by name.
+    fn schemas(
+        &self,
+        bucket: BucketId,
+        measurements: &TextMatch,
+    ) -> Result<Vec<Arc<MeasurementSchema>>, SourceError> {
+        let predicate = SeriesPredicate::Measurement(measurements.clone());
+        let mut found: Vec<MeasurementSchema> = Vec::new();
+        for series in self.select(bucket, &predicate, TimeRange::ALL)? {
+            let (measurement, tags) = series.key.parts();
+            if found.last().is_none_or(|last| *last.name != *measurement) {
+                found.push(MeasurementSchema {
+                    name: measurement.into(),
+                    fields: BTreeSet::new(),
+                    tag_keys: BTreeSet::new(),
+                });
+            }
+            if let Some(schema) = found.last_mut() {
+                let fields = series.fields.iter();
+                schema
+                    .fields
+                    .extend(fields.map(|field| (Arc::clone(&field.name), field.field_type)));
+                schema
+                    .tag_keys
+                    .extend(tags.iter().map(|(key, _)| Arc::from(*key)));
+            }
+        }
+        Ok(found.into_iter().map(Arc::new).collect())
+    }
 
     /// All points of one field of one series in the range.
     fn read(

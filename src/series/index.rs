@@ -1,7 +1,8 @@
 //! Which series match a predicate: postings narrow the candidates, the predicate decides.
 
 use super::fields::{FieldDef, FieldRegistry, FieldSet};
-use crate::engine::source::{FieldInfo, SeriesInfo, SeriesPredicate, TextMatch};
+use super::schemas::Schemas;
+use crate::engine::source::{FieldInfo, MeasurementSchema, SeriesInfo, SeriesPredicate, TextMatch};
 use crate::model::{BucketId, FieldId, SeriesId, SeriesKey};
 use crate::storage::{StorageError, Store, families, keys, postings};
 use hashbrown::HashMap;
@@ -23,6 +24,7 @@ pub struct SeriesIndex {
     cache: Mutex<HashMap<(BucketId, SeriesId), Known>>,
     /// Raised when a series' fields change; what was read before may not enter the cache after.
     changes: AtomicU64,
+    schemas: Schemas,
 }
 
 impl SeriesIndex {
@@ -32,6 +34,7 @@ impl SeriesIndex {
             fields,
             cache: Mutex::default(),
             changes: AtomicU64::new(0),
+            schemas: Schemas::default(),
         }
     }
 
@@ -45,11 +48,56 @@ impl SeriesIndex {
         for series in changed {
             cache.remove(series);
         }
+        drop(cache);
+        self.schemas.note(changed);
     }
 
     pub fn forget_bucket(&self, bucket: BucketId) {
         self.changes.fetch_add(1, Ordering::AcqRel);
         self.cache.lock().retain(|(owner, _), _| *owner != bucket);
+        self.schemas.forget_bucket(bucket);
+    }
+
+    /// Fields and tag keys of the measurements that match, by name.
+    pub fn schemas(
+        &self,
+        bucket: BucketId,
+        measurements: &TextMatch,
+    ) -> Result<Vec<Arc<MeasurementSchema>>, StorageError> {
+        self.schemas.of(self, bucket, measurements)
+    }
+
+    pub(super) fn measurements_matching(
+        &self,
+        bucket: BucketId,
+        wanted: &TextMatch,
+    ) -> Result<Vec<String>, StorageError> {
+        self.measurements(bucket, &SeriesPredicate::Measurement(wanted.clone()))
+    }
+
+    pub(super) fn series_of(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+    ) -> Result<RoaringBitmap, StorageError> {
+        self.postings(&keys::index_measurement(bucket, measurement))
+    }
+
+    /// Visits the series that there are of `ids`.
+    pub(super) fn each_of(
+        &self,
+        bucket: BucketId,
+        ids: impl Iterator<Item = u32>,
+        mut visit: impl FnMut(&SeriesKey, &FieldSet),
+    ) -> Result<(), StorageError> {
+        let mut ids = ids.peekable();
+        while ids.peek().is_some() {
+            let piece: Vec<u32> = ids.by_ref().take(FETCH).collect();
+            for (_, (key, fields)) in self.fetch(bucket, &piece)? {
+                visit(&key, &fields);
+            }
+        }
+        Ok(())
     }
 
     /// Matching series ordered by measurement and tag set.
@@ -61,10 +109,9 @@ impl SeriesIndex {
         let by_field = mentions_field(predicate);
         let mut found = Vec::new();
         for measurement in self.measurements(bucket, predicate)? {
-            let all = self.postings(&keys::index_measurement(bucket, &measurement))?;
             let ids = match self.candidates(bucket, &measurement, predicate)? {
-                Some(candidates) => candidates & all,
-                None => all,
+                Some(candidates) => candidates,
+                None => self.series_of(bucket, &measurement)?,
             };
             let ids: Vec<u32> = ids.iter().collect();
             for piece in ids.chunks(FETCH) {
@@ -75,13 +122,7 @@ impl SeriesIndex {
         }
         found.sort_by_cached_key(|series| {
             let (measurement, tags) = series.key.parts();
-            let own = |text: &str| Box::<str>::from(text);
-            (
-                own(measurement),
-                tags.iter()
-                    .map(|(k, v)| (own(k), own(v)))
-                    .collect::<Vec<_>>(),
-            )
+            keys::in_text_order(measurement, &tags)
         });
         Ok(found)
     }

@@ -9,4 +9,5 @@ pub mod fields;
 pub mod ids;
 pub mod index;
 pub mod reader;
+mod schemas;
 pub mod table;

@@ -4,8 +4,8 @@ use super::cardinality::cardinality;
 use super::index::SeriesIndex;
 use crate::engine::scan::Scanner;
 use crate::engine::source::{
-    Cardinality, Edge, End, FieldInfo, Points, SeriesInfo, SeriesPredicate, Source, SourceError,
-    StatsNeeded, WindowStats,
+    Cardinality, Edge, End, FieldInfo, MeasurementSchema, Points, SeriesInfo, SeriesPredicate,
+    Source, SourceError, StatsNeeded, TextMatch, WindowStats,
 };
 use crate::model::{BucketId, FieldValue, SeriesId, TimeRange};
 use std::sync::Arc;
@@ -36,6 +36,15 @@ impl Source for Reader {
         _range: TimeRange,
     ) -> Result<Vec<SeriesInfo>, SourceError> {
         let found = self.index.select(bucket, predicate);
+        found.map_err(|error| SourceError::Storage(error.to_string()))
+    }
+
+    fn schemas(
+        &self,
+        bucket: BucketId,
+        measurements: &TextMatch,
+    ) -> Result<Vec<Arc<MeasurementSchema>>, SourceError> {
+        let found = self.index.schemas(bucket, measurements);
         found.map_err(|error| SourceError::Storage(error.to_string()))
     }
 

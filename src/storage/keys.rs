@@ -293,6 +293,16 @@ pub fn index_value(bucket: BucketId, measurement: &str, tag: &str, value: &str) 
     key
 }
 
+/// Bytes that sort as measurement, then tag keys and values do.
+pub fn in_text_order(measurement: &str, tags: &[(&str, &str)]) -> Vec<u8> {
+    let texts = tags.iter().flat_map(|(key, value)| [*key, *value]);
+    let bytes: usize = texts.clone().map(|text| text.len() + 2).sum();
+    let mut key = Vec::with_capacity(measurement.len() + 2 + bytes);
+    put_text(measurement, &mut key);
+    texts.for_each(|text| put_text(text, &mut key));
+    key
+}
+
 /// Measurement, and tag key with value unless it is the key of the measurement itself.
 pub fn decode_index(key: &[u8]) -> Option<(String, Option<(String, String)>)> {
     let mut rest = key.get(8..)?;

@@ -409,3 +409,30 @@ fn the_server_tells_of_itself() {
         "{costs}"
     );
 }
+
+#[test]
+fn what_a_measurement_has_follows_writes_and_drops() {
+    let server = Server::start();
+    let columns = |query: &str| {
+        let answer = server.influxql(query);
+        let columns = answer[0]["series"][0]["columns"].clone();
+        columns.as_array().map_or_else(String::new, |columns| {
+            let names: Vec<&str> = columns.iter().filter_map(Value::as_str).collect();
+            names.join(",")
+        })
+    };
+    let all = "SELECT * FROM m";
+    server.write("m,t=a f=1 1").expect(204);
+    assert_eq!(columns(all), "time,f,t");
+    server.write("m,t=a g=1i 2\nm,u=b h=\"x\" 3").expect(204);
+    assert_eq!(columns(all), "time,f,g,h,t,u");
+    assert_eq!(columns("SELECT * FROM /^m$/"), "time,f,g,h,t,u");
+    server.influxql("DROP SERIES FROM m WHERE u = 'b'");
+    assert_eq!(columns(all), "time,f,g,t");
+    server.influxql("DROP MEASUREMENT m");
+    assert_eq!(columns(all), "");
+    server.write("m,v=c f=true 4").expect(204);
+    assert_eq!(columns(all), "time,f,v");
+    let answer = server.influxql("SELECT f FROM m WHERE v = 'c' AND f = true");
+    assert_eq!(rows(&answer)[0][1], true);
+}

@@ -1,7 +1,10 @@
 //! A WHERE clause on tags as the engine's predicate on series.
 
 use super::ast::{Binary, BinaryOp, Expr};
+use super::compile::resolve;
 use super::error::{Result, StatementError};
+use super::schema::Schema;
+use super::value::DataType;
 use crate::engine::source::{SeriesPredicate, TextMatch};
 
 /// Tags that a series lacks compare as the empty text.
@@ -16,6 +19,38 @@ pub fn series_predicate(condition: &Expr) -> Result<SeriesPredicate> {
             _ => comparison(parts),
         },
         other => Err(refused(other)),
+    }
+}
+
+/// What surely holds for a series of which any point matches: the part of a WHERE clause that is on tags alone.
+pub fn necessary(condition: &Expr, schema: &Schema) -> Option<SeriesPredicate> {
+    match condition {
+        Expr::Paren(inner) => necessary(inner, schema),
+        Expr::Binary(parts) => {
+            let sides = || {
+                let left = necessary(&parts.left, schema);
+                (left, necessary(&parts.right, schema))
+            };
+            match parts.op {
+                BinaryOp::And => match sides() {
+                    (Some(left), Some(right)) => Some(SeriesPredicate::And(vec![left, right])),
+                    (one, other) => one.or(other),
+                },
+                BinaryOp::Or => match sides() {
+                    (Some(left), Some(right)) => Some(SeriesPredicate::Or(vec![left, right])),
+                    _ => None,
+                },
+                _ => match (&parts.left, &parts.right) {
+                    (Expr::Var(var), Expr::String(_) | Expr::Regex(_))
+                        if var.name != "_name" && resolve(schema, var) == DataType::Tag =>
+                    {
+                        comparison(parts).ok()
+                    }
+                    _ => None,
+                },
+            }
+        }
+        _ => None,
     }
 }
 

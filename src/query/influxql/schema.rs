@@ -3,7 +3,7 @@
 use super::ast::{Measurement, MeasurementName};
 use super::error::{Result, StatementError};
 use super::value::DataType;
-use crate::engine::source::{SeriesInfo, SeriesPredicate, TextMatch};
+use crate::engine::source::{MeasurementSchema, SeriesInfo, SeriesPredicate, TextMatch};
 use crate::model::{BucketId, TimeRange};
 use crate::query::context::{QueryContext, VisibleBucket, VisiblePolicy};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +43,7 @@ impl Schema {
     }
 }
 
-/// One measurement of one bucket with its series.
+/// One measurement of one bucket.
 #[derive(Debug, Clone)]
 pub struct StoredMeasurement {
     pub bucket: BucketId,
@@ -51,7 +51,15 @@ pub struct StoredMeasurement {
     pub shard_ns: i64,
     pub name: Arc<str>,
     pub schema: Arc<Schema>,
-    pub series: Arc<Vec<SeriesInfo>>,
+}
+
+/// One measurement of one bucket with its series.
+#[derive(Debug)]
+pub struct LoadedMeasurement {
+    pub bucket: BucketId,
+    pub name: Arc<str>,
+    pub schema: Schema,
+    pub series: Vec<SeriesInfo>,
 }
 
 /// Database and policy that a statement means when it names none.
@@ -137,15 +145,30 @@ pub fn measurements(
         MeasurementName::Regex(regex) => TextMatch::Regex(regex.regex.clone()),
         MeasurementName::Same => return Err(StatementError::invalid("invalid measurement")),
     };
-    load(ctx, &bucket, &SeriesPredicate::Measurement(wanted))
+    ctx.check()?;
+    let found = ctx.source.schemas(bucket.id, &wanted)?;
+    let stored = |found: &Arc<MeasurementSchema>| {
+        let mut schema = Schema::default();
+        for (name, field_type) in &found.fields {
+            schema.add_field(name, (*field_type).into());
+        }
+        schema.tags.clone_from(&found.tag_keys);
+        StoredMeasurement {
+            bucket: bucket.id,
+            shard_ns: bucket.shard_ns,
+            name: Arc::clone(&found.name),
+            schema: Arc::new(schema),
+        }
+    };
+    Ok(found.iter().map(stored).collect())
 }
 
-/// All measurements with series that match.
+/// All measurements with series that match, and these series.
 pub fn load(
     ctx: &QueryContext,
     bucket: &VisibleBucket,
     predicate: &SeriesPredicate,
-) -> Result<Vec<StoredMeasurement>> {
+) -> Result<Vec<LoadedMeasurement>> {
     ctx.check()?;
     let series = ctx.source.select(bucket.id, predicate, TimeRange::ALL)?;
     let mut out = Vec::new();
@@ -156,13 +179,11 @@ pub fn load(
         while let Some(next) = rest.next_if(|next| next.key.measurement() == &*name) {
             members.push(next);
         }
-        let schema = Arc::new(schema_of(&members));
-        out.push(StoredMeasurement {
+        out.push(LoadedMeasurement {
             bucket: bucket.id,
-            shard_ns: bucket.shard_ns,
             name,
-            schema,
-            series: Arc::new(members),
+            schema: schema_of(&members),
+            series: members,
         });
     }
     Ok(out)

@@ -9,7 +9,7 @@ use super::error::{Result, StatementError};
 use super::exec::{Bound, bind};
 use super::fold::{Constants, TimeBounds};
 use super::into::escaped;
-use super::schema::{Defaults, Schema, StoredMeasurement, bucket_of, database_policies, load};
+use super::schema::{Defaults, LoadedMeasurement, Schema, bucket_of, database_policies, load};
 use super::value::{DataType, Value};
 use crate::engine::source::{SeriesInfo, SeriesPredicate, TextMatch};
 use crate::query::context::{QueryContext, VisiblePolicy};
@@ -308,7 +308,7 @@ impl Shower<'_> {
         Ok(out)
     }
 
-    fn stored(&self, show: &Show) -> Result<Vec<StoredMeasurement>> {
+    fn stored(&self, show: &Show) -> Result<Vec<LoadedMeasurement>> {
         let database = show.database.as_deref().or(self.defaults.database);
         let policies = database_policies(self.ctx, database)?;
         let mut out = Vec::new();
@@ -339,7 +339,7 @@ impl Shower<'_> {
     /// Indices of the series that match.
     fn matching(
         &self,
-        measurement: &StoredMeasurement,
+        measurement: &LoadedMeasurement,
         condition: Option<&Expr>,
         bounds: TimeBounds,
         missing: Missing,
@@ -368,7 +368,7 @@ impl Shower<'_> {
 
     fn has_points(
         &self,
-        measurement: &StoredMeasurement,
+        measurement: &LoadedMeasurement,
         series: &SeriesInfo,
         bounds: TimeBounds,
     ) -> Result<bool> {
@@ -426,7 +426,7 @@ enum Missing {
 
 /// A measurement, of one or several buckets, with the series that match.
 struct Found {
-    parts: Vec<(StoredMeasurement, Vec<usize>)>,
+    parts: Vec<(LoadedMeasurement, Vec<usize>)>,
     /// All matching series' indices, to be counted.
     kept: Vec<usize>,
 }
@@ -508,7 +508,7 @@ fn text_match(name: &MeasurementName) -> TextMatch {
 
 /// A condition on a whole measurement: `=` holds if any series has the value, `!=` if it has the tag
 /// and no series has the value.
-fn measurement_matches(condition: &Expr, measurement: &StoredMeasurement) -> bool {
+fn measurement_matches(condition: &Expr, measurement: &LoadedMeasurement) -> bool {
     match condition {
         Expr::Paren(inner) => measurement_matches(inner, measurement),
         Expr::Binary(parts) => match parts.op {
@@ -526,7 +526,7 @@ fn measurement_matches(condition: &Expr, measurement: &StoredMeasurement) -> boo
     }
 }
 
-fn tag_comparison(parts: &Binary, measurement: &StoredMeasurement) -> bool {
+fn tag_comparison(parts: &Binary, measurement: &LoadedMeasurement) -> bool {
     let Expr::Var(var) = &parts.left else {
         return false;
     };

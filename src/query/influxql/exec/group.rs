@@ -2,12 +2,13 @@
 
 use super::super::error::Result;
 use super::super::plan::{ColumnRef, Plan, PlanSource};
+use super::super::predicate::necessary;
 use super::super::schema::StoredMeasurement;
 use super::super::value::Value;
 use super::collect;
 use super::filter::{Bound, bind};
 use super::member::{DerivedSeries, Extent, Member, StoredMember};
-use crate::engine::source::{Edge, End};
+use crate::engine::source::{Edge, End, SeriesPredicate, TextMatch};
 use crate::model::TimeRange;
 use crate::query::context::QueryContext;
 use std::collections::BTreeMap;
@@ -63,8 +64,16 @@ fn stored(
     plan: &Plan,
     measurement: &StoredMeasurement,
 ) -> Result<Vec<(Key, Vec<Member>)>> {
+    let own = SeriesPredicate::Measurement(TextMatch::Equal((&*measurement.name).into()));
+    let filter = plan.filter.as_ref();
+    let by_tags = filter.and_then(|filter| necessary(filter, &plan.schema));
+    let predicate = SeriesPredicate::And([own].into_iter().chain(by_tags).collect());
+    let found = ctx
+        .source
+        .select(measurement.bucket, &predicate, TimeRange::ALL)?;
+    let found = Arc::new(found);
     let mut all: BTreeMap<Key, Vec<Member>> = BTreeMap::new();
-    for (at, series) in measurement.series.iter().enumerate() {
+    for (at, series) in found.iter().enumerate() {
         if at % 1024 == 0 {
             ctx.check()?;
         }
@@ -92,7 +101,7 @@ fn stored(
             .collect();
         let member = StoredMember {
             bucket: measurement.bucket,
-            all: Arc::clone(&measurement.series),
+            all: Arc::clone(&found),
             at,
             filter,
         };
