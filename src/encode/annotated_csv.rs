@@ -7,6 +7,7 @@ use crate::query::table::{Cells, Kind, Table, Value};
 use crate::query::text;
 use serde::Deserialize;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// How the client wants the CSV.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,12 +82,58 @@ impl DialectJson {
     }
 }
 
+/// What the tables under one header share.
+struct Schema {
+    /// Label, type and group flag of each column.
+    columns: Vec<(Arc<str>, Kind, bool)>,
+    /// Labels of the group key.
+    key: Vec<Arc<str>>,
+    /// Nothing can follow under this header.
+    ended: bool,
+}
+
+impl Schema {
+    fn of(table: &Table) -> Self {
+        let columns = table.columns.iter();
+        let columns = columns.map(|column| {
+            let grouped = table.key.has(&column.label);
+            (Arc::clone(&column.label), column.cells.kind(), grouped)
+        });
+        let key = table.key.parts().iter();
+        Self {
+            columns: columns.collect(),
+            key: key.map(|(label, _)| Arc::clone(label)).collect(),
+            ended: table.rows() == 0,
+        }
+    }
+
+    /// Labels are mostly the very same texts, which is seen at once.
+    fn is_of(&self, table: &Table) -> bool {
+        let same = |a: &Arc<str>, b: &Arc<str>| Arc::ptr_eq(a, b) || a == b;
+        let parts = table.key.parts();
+        !self.ended
+            && self.columns.len() == table.columns.len()
+            && self.key.len() == parts.len()
+            && self
+                .columns
+                .iter()
+                .zip(&table.columns)
+                .all(|((label, kind, _), column)| {
+                    *kind == column.cells.kind() && same(label, &column.label)
+                })
+            && self
+                .key
+                .iter()
+                .zip(parts)
+                .all(|(label, (have, _))| same(label, have))
+    }
+}
+
 /// Writes results to `out`, which should be buffered.
 pub struct CsvWriter<'a> {
     dialect: &'a Dialect,
     out: &'a mut dyn Write,
-    /// Label, type and group flag of each column of the tables being written.
-    schema: Option<Vec<(String, Kind, bool)>>,
+    schema: Option<Schema>,
     table: usize,
     wrote: bool,
     line: String,
@@ -111,26 +158,19 @@ impl<'a> CsvWriter<'a> {
 
     /// Writes one table of the result.
     pub fn table(&mut self, result: &str, table: &Table) -> io::Result<()> {
-        let schema: Vec<_> = table
-            .columns
-            .iter()
-            .map(|c| (c.label.to_string(), c.cells.kind(), table.key.has(&c.label)))
-            .collect();
         let empty = table.rows() == 0;
-        if self.schema.as_ref() != Some(&schema) || empty {
+        let known = self.schema.as_ref().is_some_and(|schema| schema.is_of(table));
+        if !known || empty {
             if self.schema.is_some() {
                 self.out.write_all(b"\r\n")?;
             }
+            let schema = Schema::of(table);
             self.head(result, table, &schema, empty)?;
             self.schema = Some(schema);
         }
         self.wrote = true;
         self.rows(result, table)?;
         self.table += 1;
-        if empty {
-            // The next table has its own defaults.
-            self.schema = Some(Vec::new());
-        }
         Ok(())
     }
 
@@ -166,7 +206,7 @@ impl<'a> CsvWriter<'a> {
         &mut self,
         result: &str,
         table: &Table,
-        schema: &[(String, Kind, bool)],
+        schema: &Schema,
         empty: bool,
     ) -> io::Result<()> {
         for annotation in &self.dialect.annotations.clone() {
@@ -176,15 +216,14 @@ impl<'a> CsvWriter<'a> {
                     self.cell("#datatype");
                     self.cell("string");
                     self.cell("long");
-                    schema
-                        .iter()
-                        .for_each(|(_, kind, _)| self.cell(datatype(*kind)));
+                    let columns = schema.columns.iter();
+                    columns.for_each(|(_, kind, _)| self.cell(datatype(*kind)));
                 }
                 Annotation::Group => {
                     self.cell("#group");
                     self.cell("false");
                     self.cell("false");
-                    schema.iter().for_each(|(_, _, group)| {
+                    schema.columns.iter().for_each(|(_, _, group)| {
                         self.cell(if *group { "true" } else { "false" });
                     });
                 }
@@ -196,7 +235,7 @@ impl<'a> CsvWriter<'a> {
                     } else {
                         self.cell("");
                     }
-                    for (label, _, group) in schema {
+                    for (label, _, group) in &schema.columns {
                         let shown = empty && *group;
                         let value = table.key.get(label).filter(|_| shown).cloned();
                         self.value(&value.unwrap_or(Value::Null));
@@ -210,7 +249,8 @@ impl<'a> CsvWriter<'a> {
             self.cell("");
             self.cell("result");
             self.cell("table");
-            schema.iter().for_each(|(label, _, _)| self.cell(label));
+            let columns = schema.columns.iter();
+            columns.for_each(|(label, _, _)| self.cell(label));
             self.end_line()?;
         }
         Ok(())
@@ -225,29 +265,51 @@ impl<'a> CsvWriter<'a> {
         let number = self.table.to_string();
         self.cell(&number);
         let front = std::mem::take(&mut self.line);
-        let constants: Vec<Option<String>> = table
-            .columns
-            .iter()
-            .map(|column| match &column.cells {
-                Cells::Constant(value, _, _) => {
-                    self.value(value);
-                    Some(std::mem::take(&mut self.line))
-                }
-                _ => None,
-            })
-            .collect();
-        for row in 0..table.rows() {
-            self.line.clear();
-            self.line.push_str(&front);
-            for (column, constant) in table.columns.iter().zip(&constants) {
-                match constant {
-                    Some(text) => self.line.push_str(text),
-                    None => self.value(&column.cells.get(row)),
+        if table.rows() == 1 {
+            self.line = front;
+            for column in &table.columns {
+                match &column.cells {
+                    Cells::Constant(value, ..) => self.value(value),
+                    cells => self.value(&cells.get(0)),
                 }
             }
+            return self.end_line();
+        }
+        // Stretches of constants between columns that vary.
+        let mut stretches = vec![front];
+        let mut varying = Vec::new();
+        for column in &table.columns {
+            match &column.cells {
+                Cells::Constant(value, ..) => self.value(value),
+                cells => {
+                    stretches.push(std::mem::take(&mut self.line));
+                    varying.push(cells);
+                }
+            }
+        }
+        let end = std::mem::take(&mut self.line);
+        for row in 0..table.rows() {
+            self.line.clear();
+            let mut texts = stretches.iter();
+            self.line.push_str(texts.next().map_or("", String::as_str));
+            for (cells, text) in varying.iter().zip(texts) {
+                self.line.push_str(text);
+                self.cell_of(cells, row);
+            }
+            self.line.push_str(&end);
             self.end_line()?;
         }
         Ok(())
+    }
+
+    fn cell_of(&mut self, cells: &Cells, row: usize) {
+        match cells {
+            Cells::String(cells) => {
+                let text = cells.get(row).and_then(Option::as_deref);
+                self.cell(text.unwrap_or_default());
+            }
+            cells => self.value(&cells.get(row)),
+        }
     }
 
     fn value(&mut self, value: &Value) {
@@ -257,7 +319,10 @@ impl<'a> CsvWriter<'a> {
             Value::Boolean(value) => self.cell(if *value { "true" } else { "false" }),
             Value::Integer(number) => self.plain(itoa::Buffer::new().format(*number)),
             Value::Unsigned(number) => self.plain(itoa::Buffer::new().format(*number)),
-            Value::Float(number) => self.plain(&text::float(*number)),
+            Value::Float(number) => {
+                text::push_float(*number, &mut self.line);
+                self.line.push(char::from(self.dialect.delimiter));
+            }
             Value::Time(time) => {
                 text::push_rfc3339(*time, &mut self.line);
                 self.line.push(char::from(self.dialect.delimiter));

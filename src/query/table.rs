@@ -221,7 +221,24 @@ impl Cells {
             *rows += more;
             return;
         }
-        (0..other.len()).for_each(|row| self.push(other.get(row)));
+        if matches!(self, Self::Constant(..)) {
+            *self = self.expanded();
+        }
+        match (&mut *self, other) {
+            (Self::Float(to), Self::Float(from)) => to.extend_from_slice(from),
+            (Self::Integer(to), Self::Integer(from)) => to.extend_from_slice(from),
+            (Self::Unsigned(to), Self::Unsigned(from)) => to.extend_from_slice(from),
+            (Self::Boolean(to), Self::Boolean(from)) => to.extend_from_slice(from),
+            (Self::String(to), Self::String(from)) => to.extend_from_slice(from),
+            (Self::Time(to), Self::Time(from)) => to.extend_from_slice(from),
+            (Self::String(to), Self::Constant(Value::String(text), _, rows)) => {
+                to.extend(std::iter::repeat_n(Some(Arc::clone(text)), *rows));
+            }
+            (Self::Time(to), Self::Constant(Value::Time(time), _, rows)) => {
+                to.extend(std::iter::repeat_n(Some(*time), *rows));
+            }
+            _ => (0..other.len()).for_each(|row| self.push(other.get(row))),
+        }
     }
 
     /// Heap bytes, about.

@@ -1,6 +1,6 @@
 //! How times and floats are written and read.
 
-use chrono::{DateTime, Datelike, Timelike};
+use chrono::{DateTime, Datelike};
 use std::fmt::Write;
 
 /// RFC 3339 in UTC with as many fractional digits as needed, up to nine.
@@ -13,26 +13,42 @@ pub fn rfc3339(time_ns: i64) -> String {
 pub fn push_rfc3339(time_ns: i64, out: &mut String) {
     let seconds = time_ns.div_euclid(1_000_000_000);
     let nanoseconds = time_ns.rem_euclid(1_000_000_000);
-    let Some(time) = DateTime::from_timestamp(seconds, 0) else {
+    let Some(date) = DateTime::from_timestamp(seconds, 0) else {
         return;
     };
-    // Writing into a String can't fail.
-    let _ = write!(
-        out,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    );
+    let of_day = seconds.rem_euclid(86_400);
+    // 64 bits of nanoseconds reach from 1677 to 2262.
+    push_digits(i64::from(date.year()), 4, out);
+    let parts = [
+        ('-', i64::from(date.month())),
+        ('-', i64::from(date.day())),
+        ('T', of_day / 3600),
+        (':', of_day / 60 % 60),
+        (':', of_day % 60),
+    ];
+    for (before, number) in parts {
+        out.push(before);
+        push_digits(number, 2, out);
+    }
     if nanoseconds > 0 {
-        let digits = format!("{nanoseconds:09}");
         out.push('.');
-        out.push_str(digits.trim_end_matches('0'));
+        let mut width = 9;
+        let mut digits = nanoseconds;
+        while digits % 10 == 0 {
+            digits /= 10;
+            width -= 1;
+        }
+        push_digits(digits, width, out);
     }
     out.push('Z');
+}
+
+/// The last `width` digits.
+fn push_digits(number: i64, width: u32, out: &mut String) {
+    for place in (0..width).rev() {
+        let digit = number / 10_i64.pow(place) % 10;
+        out.push(char::from(b'0' + u8::try_from(digit).unwrap_or_default()));
+    }
 }
 
 /// Nanoseconds of an RFC 3339 time that fits 64 bits.
@@ -40,6 +56,15 @@ pub fn parse_rfc3339(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text)
         .ok()?
         .timestamp_nanos_opt()
+}
+
+/// The same, appended.
+pub fn push_float(number: f64, out: &mut String) {
+    match number.is_finite() {
+        // Writing into a String can't fail.
+        true => drop(write!(out, "{number}")),
+        false => out.push_str(&float(number)),
+    }
 }
 
 /// The shortest decimal that reads back the same, without an exponent, as Go's `%v` with format 'f'.
@@ -65,6 +90,10 @@ mod tests {
     fn times_have_no_more_digits_than_needed() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(1_500_000_000), "1970-01-01T00:00:01.5Z");
+        assert_eq!(
+            rfc3339(1_709_251_199_000_120_000),
+            "2024-02-29T23:59:59.00012Z"
+        );
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(parse_rfc3339("1970-01-01T00:00:01.5Z"), Some(1_500_000_000));
     }

@@ -44,26 +44,10 @@ pub fn value_of(
         let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
         return Ok((Value::Integer(count), Kind::Integer));
     }
-    let wrong = || {
-        QueryError::Invalid(format!(
-            "unsupported input type for {} aggregate: {}",
-            if function == Aggregate::Sum {
-                "sum"
-            } else {
-                "mean"
-            },
-            cells.kind().name()
-        ))
-    };
     if function == Aggregate::Mean {
         let (mut sum, mut count) = (0.0, 0_u64);
         for value in present() {
-            sum += match value {
-                Value::Float(number) => number,
-                Value::Integer(number) => number as f64,
-                Value::Unsigned(number) => number as f64,
-                _ => return Err(wrong()),
-            };
+            sum += number(&value)?;
             count += 1;
         }
         let mean = if count == 0 {
@@ -75,17 +59,54 @@ pub fn value_of(
     }
     let mut total = Value::Null;
     for value in present() {
-        total = match (total, value) {
-            (Value::Null, value @ (Value::Float(_) | Value::Integer(_) | Value::Unsigned(_))) => {
-                value
-            }
-            (Value::Float(a), Value::Float(b)) => Value::Float(a + b),
-            (Value::Integer(a), Value::Integer(b)) => Value::Integer(a.wrapping_add(b)),
-            (Value::Unsigned(a), Value::Unsigned(b)) => Value::Unsigned(a.wrapping_add(b)),
-            _ => return Err(wrong()),
-        };
+        total = plus(total, value)?;
     }
     Ok((total, cells.kind()))
+}
+
+fn unsupported(function: &str, kind: Kind) -> QueryError {
+    QueryError::Invalid(format!(
+        "unsupported input type for {function} aggregate: {}",
+        kind.name()
+    ))
+}
+
+/// A number that a mean is made of.
+pub fn number(value: &Value) -> Result<f64, QueryError> {
+    match value {
+        Value::Float(number) => Ok(*number),
+        Value::Integer(number) => Ok(*number as f64),
+        Value::Unsigned(number) => Ok(*number as f64),
+        other => Err(unsupported("mean", other.kind().unwrap_or(Kind::String))),
+    }
+}
+
+/// A sum so far, null at first, and another number. Integers wrap.
+pub fn plus(total: Value, value: Value) -> Result<Value, QueryError> {
+    Ok(match (total, value) {
+        (Value::Null, value @ (Value::Float(_) | Value::Integer(_) | Value::Unsigned(_))) => value,
+        (Value::Float(a), Value::Float(b)) => Value::Float(a + b),
+        (Value::Integer(a), Value::Integer(b)) => Value::Integer(a.wrapping_add(b)),
+        (Value::Unsigned(a), Value::Unsigned(b)) => Value::Unsigned(a.wrapping_add(b)),
+        (_, other) => return Err(unsupported("sum", other.kind().unwrap_or(Kind::String))),
+    })
+}
+
+/// Whether a selector can choose among values of the type.
+pub fn check_selector(function: Selector, kind: Kind) -> Result<(), QueryError> {
+    let ordered = matches!(
+        kind,
+        Kind::Float | Kind::Integer | Kind::Unsigned | Kind::Time
+    );
+    match function {
+        Selector::Min if !ordered => Err(unsupported("min", kind)),
+        Selector::Max if !ordered => Err(unsupported("max", kind)),
+        _ => Ok(()),
+    }
+}
+
+pub fn missing(what: &str, column: &str) -> QueryError {
+    QueryError::Invalid(format!("{what}: no column \"{column}\" exists"))
 }
 
 /// The selected row; no row when all values are null.
@@ -106,20 +127,7 @@ pub fn row_of(
         Selector::First => present.next(),
         Selector::Last => present.next_back(),
         Selector::Min | Selector::Max => {
-            if !matches!(
-                cells.kind(),
-                Kind::Float | Kind::Integer | Kind::Unsigned | Kind::Time
-            ) {
-                return Err(QueryError::Invalid(format!(
-                    "unsupported input type for {} aggregate: {}",
-                    if function == Selector::Min {
-                        "min"
-                    } else {
-                        "max"
-                    },
-                    cells.kind().name()
-                )));
-            }
+            check_selector(function, cells.kind())?;
             let mut best: Option<(usize, Value)> = None;
             for row in present {
                 let value = cells.get(row);
@@ -137,7 +145,5 @@ pub fn row_of(
 }
 
 fn wanted<'a>(table: &'a Table, column: &str, what: &str) -> Result<&'a Column, QueryError> {
-    table
-        .column(column)
-        .ok_or_else(|| QueryError::Invalid(format!("{what}: no column \"{column}\" exists")))
+    table.column(column).ok_or_else(|| missing(what, column))
 }

@@ -3,7 +3,7 @@
 use super::Tables;
 use crate::query::context::{QueryContext, QueryError};
 use crate::query::plan::Grouping;
-use crate::query::table::{GroupKey, Table, Value};
+use crate::query::table::{GroupKey, Kind, Table, Value};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
@@ -58,15 +58,22 @@ fn check_types(a: &Table, b: &Table) -> Result<(), QueryError> {
         if let Some(other) = b.column(&column.label)
             && other.cells.kind() != column.cells.kind()
         {
-            return Err(QueryError::Invalid(format!(
-                "schema collision detected: column \"{}\" is both of type {} and {}",
-                column.label,
-                other.cells.kind().name(),
-                column.cells.kind().name()
-            )));
+            return Err(wrong_types(
+                &column.label,
+                column.cells.kind(),
+                other.cells.kind(),
+            ));
         }
     }
     Ok(())
+}
+
+pub fn wrong_types(label: &str, have: Kind, other: Kind) -> QueryError {
+    QueryError::Invalid(format!(
+        "schema collision detected: column \"{label}\" is both of type {} and {}",
+        other.name(),
+        have.name()
+    ))
 }
 
 /// Changes each table, then merges tables whose keys have become equal.

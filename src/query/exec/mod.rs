@@ -4,15 +4,25 @@
 //! tables, union by key) collect first. Memory that is held is booked on the query's account.
 
 pub mod aggregate;
+mod ahead;
+mod base;
+mod compare;
+mod each;
+mod fold;
+mod frame;
 pub mod group;
+mod names;
+mod newest;
 pub mod operation;
 mod pivot;
 pub mod rows;
-mod scan;
+mod shortcut;
+mod statistics;
+mod wide;
 pub mod window;
 
 use super::context::{QueryContext, QueryError};
-use super::plan::{Node, Stream};
+use super::plan::{Node, Scan, Stream};
 use super::table::Table;
 
 /// Tables of a stream.
@@ -21,14 +31,15 @@ pub type Tables<'a> = Box<dyn Iterator<Item = Result<Table, QueryError>> + 'a>;
 /// How a plan is run.
 #[derive(Debug, Clone, Copy)]
 pub struct ExecOptions {
-    /// Whether block statistics may answer; `false` computes everything from points, for comparison.
-    pub use_statistics: bool,
+    /// Whether block statistics may answer, and several nodes be run as one; `false` computes everything
+    /// from points, node by node, for comparison.
+    pub use_shortcuts: bool,
 }
 
 impl Default for ExecOptions {
     fn default() -> Self {
         Self {
-            use_statistics: true,
+            use_shortcuts: true,
         }
     }
 }
@@ -41,27 +52,24 @@ pub fn run<'a>(
 ) -> Result<Tables<'a>, QueryError> {
     // A stream that is used twice is run twice, so few nodes can make many streams.
     ctx.check()?;
-    if options.use_statistics
-        && let Some(tables) = scan::from_statistics(ctx, stream)?
+    if options.use_shortcuts
+        && let Some(tables) = shortcut::tables(ctx, stream)?
     {
         return Ok(tables);
     }
     let open = |input: &'a Stream| run(ctx, input, options);
+    if let Some(input) = each::input(stream) {
+        let tables = open(input)?;
+        return Ok(Box::new(tables.filter_map(move |table| {
+            table
+                .and_then(|table| each::apply(ctx, stream, table))
+                .transpose()
+        })));
+    }
     Ok(match &**stream {
-        Node::Scan(wanted) => scan::scan(ctx, wanted)?,
+        Node::Scan(wanted) => scan(ctx, wanted)?,
         Node::Literal(tables) => Box::new(tables.iter().cloned().map(Ok)),
-        Node::Names(wanted, names) => scan::names(ctx, wanted, names)?,
-        Node::Filter {
-            input,
-            predicate,
-            keep_empty,
-        } => Box::new(
-            open(input)?
-                .map(move |table| rows::filter(ctx, table?, predicate))
-                .filter(move |table| {
-                    *keep_empty || table.as_ref().map_or(true, |table| table.rows() > 0)
-                }),
-        ),
+        Node::Names(wanted, names) => names::names(ctx, wanted, names)?,
         Node::Map {
             input,
             columns,
@@ -80,59 +88,9 @@ pub fn run<'a>(
                 columns.iter().any(|c| c == label)
             })])
         })?,
-        Node::Rename { input, columns } => {
-            each(open(input)?, move |table| rows::rename(table, columns))
-        }
-        Node::Duplicate {
-            input,
-            column,
-            into,
-        } => each(open(input)?, move |table| {
-            rows::duplicate(table, column, into)
-        }),
         Node::Set { input, key, value } => group::regroup(ctx, open(input)?, |table| {
             Ok(vec![rows::set(table, key, value)])
         })?,
-        Node::Limit { input, n, offset } => each(open(input)?, move |table| {
-            Ok(rows::limit(&table, *n, *offset))
-        }),
-        Node::Tail { input, n, offset } => each(open(input)?, move |table| {
-            Ok(rows::tail(&table, *n, *offset))
-        }),
-        Node::Sort {
-            input,
-            columns,
-            descending,
-        } => each(open(input)?, move |table| {
-            Ok(rows::sort(&table, columns, *descending))
-        }),
-        Node::Aggregate {
-            input,
-            function,
-            column,
-        } => each(open(input)?, move |table| {
-            aggregate::aggregate(&table, *function, column)
-        }),
-        Node::Select {
-            input,
-            function,
-            column,
-        } => Box::new(
-            open(input)?
-                .map(move |table| aggregate::select(&table?, *function, column))
-                .filter(|table| table.as_ref().map_or(true, |table| table.rows() > 0)),
-        ),
-        Node::Distinct { input, column } => {
-            each(open(input)?, move |table| rows::distinct(&table, column))
-        }
-        Node::Unique { input, column } => {
-            each(open(input)?, move |table| rows::unique(&table, column))
-        }
-        Node::Fill {
-            input,
-            column,
-            with,
-        } => each(open(input)?, move |table| rows::fill(table, column, with)),
         Node::Window {
             input,
             window,
@@ -142,9 +100,6 @@ pub fn run<'a>(
                 open(input)?.map(move |table| window::window(ctx, &table?, *window, *create_empty));
             flatten(tables)
         }
-        Node::AggregateWindow(wanted) => each(open(&wanted.input)?, move |table| {
-            window::aggregate_window(ctx, &table, wanted)
-        }),
         Node::Pivot {
             input,
             row_key,
@@ -171,15 +126,25 @@ pub fn run<'a>(
                 Ok(vec![table])
             })?
         }
+        // All others make at most one table of each.
+        _ => Box::new(std::iter::empty()),
     })
 }
 
-/// Applies a function to each table.
-fn each<'a>(
-    input: Tables<'a>,
-    mut change: impl FnMut(Table) -> Result<Table, QueryError> + 'a,
-) -> Tables<'a> {
-    Box::new(input.map(move |table| change(table?)))
+/// One table for each series and field that has points in the range.
+fn scan<'a>(ctx: &'a QueryContext, scan: &'a Scan) -> Result<Tables<'a>, QueryError> {
+    let series = ctx
+        .source
+        .select(scan.bucket, &scan.predicate, scan.range)?;
+    Ok(Box::new(frame::single_fields(series).filter_map(
+        move |item| {
+            let field = item.fields.first()?;
+            let read = ctx.check().and_then(|()| {
+                base::points_table(ctx, scan, &item.series, field, scan.range)
+            });
+            read.transpose()
+        },
+    )))
 }
 
 fn flatten<'a>(input: impl Iterator<Item = Result<Vec<Table>, QueryError>> + 'a) -> Tables<'a> {

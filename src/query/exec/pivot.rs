@@ -8,9 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Columns that one pivot may make.
-const COLUMNS_MAX: usize = 10_000;
+pub const COLUMNS_MAX: usize = 10_000;
 /// About what one cell holds while it is collected.
 const CELL_BYTES: usize = 32;
+
+pub fn too_many_columns() -> QueryError {
+    QueryError::Invalid(format!("pivot: more than {COLUMNS_MAX} columns"))
+}
 
 /// What a pivot was asked for.
 #[derive(Clone, Copy)]
@@ -148,9 +152,7 @@ impl Pivot {
             };
         }
         if self.columns.len() >= COLUMNS_MAX {
-            return Err(QueryError::Invalid(format!(
-                "pivot: more than {COLUMNS_MAX} columns"
-            )));
+            return Err(too_many_columns());
         }
         self.columns.push((name.as_str().into(), kind, Vec::new()));
         self.names.insert(name, self.columns.len() - 1);
