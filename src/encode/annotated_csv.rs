@@ -159,7 +159,10 @@ impl<'a> CsvWriter<'a> {
     /// Writes one table of the result.
     pub fn table(&mut self, result: &str, table: &Table) -> io::Result<()> {
         let empty = table.rows() == 0;
-        let known = self.schema.as_ref().is_some_and(|schema| schema.is_of(table));
+        let known = self
+            .schema
+            .as_ref()
+            .is_some_and(|schema| schema.is_of(table));
         if !known || empty {
             if self.schema.is_some() {
                 self.out.write_all(b"\r\n")?;

@@ -213,7 +213,14 @@ impl SeriesIndex {
             }
             SeriesPredicate::And(parts) => {
                 let mut narrowed: Option<RoaringBitmap> = None;
-                for part in parts {
+                // Whether a tag exists takes a look at all of its values: only where nothing else narrows.
+                let (exist, others): (Vec<_>, Vec<_>) = parts
+                    .iter()
+                    .partition(|part| matches!(part, SeriesPredicate::TagExists(_)));
+                for part in others.into_iter().chain(exist) {
+                    if narrowed.is_some() && matches!(part, SeriesPredicate::TagExists(_)) {
+                        break;
+                    }
                     if let Some(next) = self.candidates(bucket, measurement, part)? {
                         narrowed = Some(match narrowed {
                             None => next,

@@ -195,14 +195,14 @@ impl<'a> Base<'a> {
             return Ok(None);
         };
         match &self.kind {
-            Kind::Points { wanted: None } => {
-                points_table(ctx, self.scan, series, field, self.read)
-            }
+            Kind::Points { wanted: None } => points_table(ctx, self.scan, series, field, self.read),
             Kind::Points {
                 wanted: Some((end, rows)),
             } => self.some_points(ctx, series, field, *end, *rows),
             Kind::Statistics { function, windows } => {
-                let windows = windows.as_ref().map(|(window, bounds)| (*window, &**bounds));
+                let windows = windows
+                    .as_ref()
+                    .map(|(window, bounds)| (*window, &**bounds));
                 statistics::table(ctx, self, series, field, *function, windows)
             }
             Kind::Wide { predicate } => wide::table(ctx, self.scan, item, *predicate),
@@ -236,10 +236,9 @@ impl<'a> Base<'a> {
             .max(1);
         loop {
             let part = match end {
-                End::First => TimeRange::new(
-                    all.start,
-                    all.start.saturating_add(width).min(all.stop),
-                ),
+                End::First => {
+                    TimeRange::new(all.start, all.start.saturating_add(width).min(all.stop))
+                }
                 End::Last => {
                     TimeRange::new(all.stop.saturating_sub(width).max(all.start), all.stop)
                 }

@@ -113,10 +113,13 @@ impl<'a> Folder<'a> {
     fn layout(&mut self, table: &Table) -> Layout {
         let same = |layout: &&Layout| {
             layout.len() == table.columns.len()
-                && layout.iter().zip(&table.columns).all(|((label, kind), column)| {
-                    *kind == column.cells.kind()
-                        && (Arc::ptr_eq(label, &column.label) || *label == column.label)
-                })
+                && layout
+                    .iter()
+                    .zip(&table.columns)
+                    .all(|((label, kind), column)| {
+                        *kind == column.cells.kind()
+                            && (Arc::ptr_eq(label, &column.label) || *label == column.label)
+                    })
         };
         if let Some(layout) = self.layouts.iter().find(same) {
             return Arc::clone(layout);
@@ -138,17 +141,18 @@ impl<'a> Folder<'a> {
             .iter()
             .filter(|column| match self.fold.by {
                 Grouping::By(wanted) => wanted.iter().any(|have| **have == *column.label),
-                Grouping::Except(unwanted) => {
-                    !unwanted.iter().any(|have| **have == *column.label)
-                }
+                Grouping::Except(unwanted) => !unwanted.iter().any(|have| **have == *column.label),
             })
             .collect();
         let is_time = |column: &&Column| column.label == *TIME && column.cells.kind() == Kind::Time;
         let time = labels.iter().copied().find(is_time);
-        let rest: Vec<&Column> = labels.into_iter().filter(|column| !is_time(column)).collect();
-        let constant = rest
-            .iter()
-            .all(|column| matches!(column.cells, Cells::Constant(..)) || table.key.has(&column.label));
+        let rest: Vec<&Column> = labels
+            .into_iter()
+            .filter(|column| !is_time(column))
+            .collect();
+        let constant = rest.iter().all(|column| {
+            matches!(column.cells, Cells::Constant(..)) || table.key.has(&column.label)
+        });
         let key_of = |row: usize| {
             let parts = rest.iter().map(|column| {
                 let value = match table.key.get(&column.label) {
@@ -212,7 +216,11 @@ impl<'a> Folder<'a> {
         let mut out: Vec<(GroupKey, Group)> = self
             .groups
             .into_iter()
-            .flat_map(|(key, times)| times.into_iter().map(move |(time, group)| (key.clone(), time, group)))
+            .flat_map(|(key, times)| {
+                times
+                    .into_iter()
+                    .map(move |(time, group)| (key.clone(), time, group))
+            })
             .map(|(key, time, group)| {
                 let key = match time {
                     None => key,

@@ -139,9 +139,9 @@ fn scan<'a>(ctx: &'a QueryContext, scan: &'a Scan) -> Result<Tables<'a>, QueryEr
     Ok(Box::new(frame::single_fields(series).filter_map(
         move |item| {
             let field = item.fields.first()?;
-            let read = ctx.check().and_then(|()| {
-                base::points_table(ctx, scan, &item.series, field, scan.range)
-            });
+            let read = ctx
+                .check()
+                .and_then(|()| base::points_table(ctx, scan, &item.series, field, scan.range));
             read.transpose()
         },
     )))

@@ -89,4 +89,3 @@ fn has_points(
         .end(scan.bucket, series.id, field, scan.range, End::Last)?;
     Ok(found.is_some())
 }
-

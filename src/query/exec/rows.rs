@@ -16,7 +16,12 @@ const CHECK_ROWS: usize = 4096;
 pub fn filter(ctx: &QueryContext, table: Table, predicate: &Expr) -> Result<Table, QueryError> {
     let mut rows = Vec::new();
     if let Some(passes) = compare::passing(predicate, &table) {
-        rows.extend((0..table.rows()).zip(passes).filter(|(_, p)| *p).map(|(row, _)| row));
+        rows.extend(
+            (0..table.rows())
+                .zip(passes)
+                .filter(|(_, p)| *p)
+                .map(|(row, _)| row),
+        );
     } else {
         for row in 0..table.rows() {
             if row % CHECK_ROWS == 0 {

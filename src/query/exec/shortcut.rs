@@ -97,10 +97,7 @@ impl<'a> Chain<'a> {
 }
 
 /// Series by series.
-fn alone<'a>(
-    ctx: &'a QueryContext,
-    stream: &'a Stream,
-) -> Result<Option<Tables<'a>>, QueryError> {
+fn alone<'a>(ctx: &'a QueryContext, stream: &'a Stream) -> Result<Option<Tables<'a>>, QueryError> {
     match Chain::of(ctx, stream)? {
         Some(chain) => Ok(Some(chain.run(ctx)?)),
         None => Ok(None),
@@ -117,10 +114,7 @@ fn renamed_alone<'a>(
 }
 
 /// A selector or an aggregate of groups.
-fn folded<'a>(
-    ctx: &'a QueryContext,
-    stream: &'a Stream,
-) -> Result<Option<Tables<'a>>, QueryError> {
+fn folded<'a>(ctx: &'a QueryContext, stream: &'a Stream) -> Result<Option<Tables<'a>>, QueryError> {
     let Some((wanted, input)) = fold_of(stream) else {
         return Ok(None);
     };
@@ -179,10 +173,7 @@ fn reduced<'a>(wanted: &Fold<'_>, input: &'a Stream) -> Option<Base<'a>> {
         Grouping::By(labels) => !listed("_time", labels) && !listed("_value", labels),
         Grouping::Except(labels) => listed("_time", labels) && listed("_value", labels),
     };
-    let kept = !matches!(
-        wanted.function,
-        WindowFunction::Aggregate(Aggregate::Mean)
-    );
+    let kept = !matches!(wanted.function, WindowFunction::Aggregate(Aggregate::Mean));
     (whole && kept && wanted.column == "_value" && !scan.range.is_empty()).then_some(Base {
         scan,
         kind: Kind::Statistics {

@@ -54,7 +54,11 @@ pub fn table(
         (_, None) => None,
         (None, Some(first)) => Some(whole_table(base, series, field, function, first)),
         (Some((window, bounds)), _) => {
-            let made = Windowed { function, window, bounds };
+            let made = Windowed {
+                function,
+                window,
+                bounds,
+            };
             Some(made.table(base, series, field, &stats))
         }
     })

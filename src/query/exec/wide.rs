@@ -137,7 +137,9 @@ impl Reader<'_> {
         for (field, cells) in cells {
             // A field takes the place of a tag of its name.
             table.columns.retain(|have| have.label != field.name);
-            table.columns.push(Column::new(Arc::clone(&field.name), cells));
+            table
+                .columns
+                .push(Column::new(Arc::clone(&field.name), cells));
         }
         table
     }
