@@ -201,6 +201,9 @@ impl Cells {
                 .collect()
         }
         match self {
+            Self::Constant(_, _, have) if rows.iter().any(|row| row >= have) => {
+                self.expanded().take(rows)
+            }
             Self::Constant(value, kind, _) => Self::Constant(value.clone(), *kind, rows.len()),
             Self::Float(cells) => Self::Float(pick(cells, rows)),
             Self::Integer(cells) => Self::Integer(pick(cells, rows)),

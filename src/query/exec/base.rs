@@ -65,15 +65,15 @@ impl<'a> Base<'a> {
                 input,
                 predicate,
                 keep_empty: false,
-            } if compare::is_comparison(predicate) => match Self::of_pivot(ctx, input)? {
-                Some(base) => Some(Self {
+            } if compare::is_comparison(predicate) => {
+                let base = Self::of_pivot(ctx, input)?;
+                base.map(|base| Self {
                     kind: Kind::Wide {
                         predicate: Some(predicate),
                     },
                     ..base
-                }),
-                None => None,
-            },
+                })
+            }
             _ => Self::of_statistics(ctx, node)?,
         })
     }

@@ -189,11 +189,9 @@ impl<'a> Folder<'a> {
             booked: &mut self.booked,
         };
         if table.rows() == 0 {
-            // It may still say which columns its group has.
-            if constant && time.is_none_or(|time| table.key.has(&time.label)) {
-                let times = self.groups.entry(key_of(0)).or_default();
-                booking.group(times, stamp_of(0), &added)?;
-            }
+            // It still says which columns its group has.
+            let times = self.groups.entry(key_of(0)).or_default();
+            booking.group(times, stamp_of(0), &added)?;
             return Ok(());
         }
         let function = self.fold.function;

@@ -6,7 +6,7 @@
 use super::Tables;
 use super::base::{Base, Kind};
 use super::fold::fold;
-use super::shortcut::{Chain, fold_of, ungrouped};
+use super::shortcut::{Chain, fold_of, is_of_one_type, ungrouped};
 use super::{each, rows};
 use crate::engine::source::End;
 use crate::model::TimeRange;
@@ -45,7 +45,7 @@ pub fn tables<'a>(
     let Some(shape) = Shape::of(ctx, stream)? else {
         return Ok(None);
     };
-    if !shape.is_of_one_type(ctx)? {
+    if !is_of_one_type(ctx, shape.base.scan)? {
         return Ok(None);
     }
     let made = shape.run(ctx)?;
@@ -123,20 +123,6 @@ impl<'a> Shape<'a> {
             } => !window.create_empty,
             _ => false,
         }
-    }
-
-    /// Where types differ, older rows may be what the query fails for.
-    fn is_of_one_type(&self, ctx: &QueryContext) -> Result<bool, QueryError> {
-        let scan = self.base.scan;
-        let series = ctx
-            .source
-            .select(scan.bucket, &scan.predicate, scan.range)?;
-        let mut types = series
-            .iter()
-            .flat_map(|series| &series.fields)
-            .map(|field| field.field_type);
-        let first = types.next();
-        Ok(types.all(|found| Some(found) == first))
     }
 
     fn run(&self, ctx: &QueryContext) -> Result<Option<Table>, QueryError> {

@@ -6,7 +6,7 @@ use super::fold::{Fold, fold};
 use super::frame::{Item, single_fields, whole_series};
 use super::{Tables, each, group, newest};
 use crate::query::context::{QueryContext, QueryError};
-use crate::query::plan::{Aggregate, Grouping, Node, Stream, WindowFunction};
+use crate::query::plan::{Aggregate, Grouping, Node, Scan, Stream, WindowFunction};
 use crate::query::table::Table;
 
 /// The tables of a stream, if there is a shorter way to them.
@@ -18,9 +18,6 @@ pub fn tables<'a>(
         return Ok(Some(tables));
     }
     if let Some(tables) = folded(ctx, stream)? {
-        return Ok(Some(tables));
-    }
-    if let Some(tables) = renamed_alone(ctx, stream)? {
         return Ok(Some(tables));
     }
     alone(ctx, stream)
@@ -49,34 +46,20 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// Rows of all fields come by their group keys, all else in the order of series.
     pub fn run(self, ctx: &'a QueryContext) -> Result<Tables<'a>, QueryError> {
-        self.run_ordered(ctx, false)
-    }
-
-    /// By group key, if that is asked for; rows of all fields always are.
-    fn run_ordered(self, ctx: &'a QueryContext, by_key: bool) -> Result<Tables<'a>, QueryError> {
         let scan = self.base.scan;
         let series = ctx
             .source
             .select(scan.bucket, &scan.predicate, scan.range)?;
-        let wide = self.base.is_wide();
-        let mut items: Box<dyn Iterator<Item = Item> + 'a> = match wide {
-            true => Box::new(whole_series(series)),
+        let items: Box<dyn Iterator<Item = Item> + 'a> = match self.base.is_wide() {
+            true => {
+                let mut all: Vec<Item> = whole_series(series).collect();
+                all.sort_by(|a, b| a.series.cmp_keys(&b.series));
+                Box::new(all.into_iter())
+            }
             false => Box::new(single_fields(series)),
         };
-        if wide || by_key {
-            let mut all: Vec<Item> = items.collect();
-            let field = |item: &Item| item.fields.first().map(|field| field.name.clone());
-            match wide {
-                true => all.sort_by(|a, b| a.series.cmp_keys(&b.series)),
-                // `_field` comes first in the keys of such tables.
-                false => all.sort_by(|a, b| {
-                    let order = field(a).cmp(&field(b));
-                    order.then_with(|| a.series.cmp_keys(&b.series))
-                }),
-            }
-            items = Box::new(all.into_iter());
-        }
         let first = self.base.first_batch();
         let work = move |item: &Item| {
             let mut table = self.base.table(ctx, item)?;
@@ -104,21 +87,15 @@ fn alone<'a>(ctx: &'a QueryContext, stream: &'a Stream) -> Result<Option<Tables<
     }
 }
 
-/// `drop` of bounds and of what is in no group key, and `map` of time and value: tables stay apart, so none
-/// need wait for the others.
-fn renamed_alone<'a>(
-    _ctx: &'a QueryContext,
-    _stream: &'a Stream,
-) -> Result<Option<Tables<'a>>, QueryError> {
-    Ok(None)
-}
-
 /// A selector or an aggregate of groups.
 fn folded<'a>(ctx: &'a QueryContext, stream: &'a Stream) -> Result<Option<Tables<'a>>, QueryError> {
     let Some((wanted, input)) = fold_of(stream) else {
         return Ok(None);
     };
-    if let Some(base) = reduced(&wanted, input) {
+    if let Some(base) = reduced(&wanted, input)
+        && (wanted.function != WindowFunction::Aggregate(Aggregate::Count)
+            || is_of_one_type(ctx, base.scan)?)
+    {
         let chain = Chain {
             base,
             steps: Vec::new(),
@@ -135,6 +112,19 @@ fn folded<'a>(ctx: &'a QueryContext, stream: &'a Stream) -> Result<Option<Tables
     }
     let input = super::run(ctx, input, super::ExecOptions::default())?;
     fold(ctx, input, wanted).map(Some)
+}
+
+/// Whether all fields of a scan have the same type: else a group of them may be what a query fails for.
+pub fn is_of_one_type(ctx: &QueryContext, scan: &Scan) -> Result<bool, QueryError> {
+    let series = ctx
+        .source
+        .select(scan.bucket, &scan.predicate, scan.range)?;
+    let mut types = series
+        .iter()
+        .flat_map(|series| &series.fields)
+        .map(|field| field.field_type);
+    let first = types.next();
+    Ok(types.all(|found| Some(found) == first))
 }
 
 /// The node as a fold, and its input.

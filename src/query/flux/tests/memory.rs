@@ -209,7 +209,7 @@ fn stats(window: usize, points: &Points) -> WindowStats {
     }
 }
 
-struct OneBucket;
+pub struct OneBucket;
 
 impl BucketLookup for OneBucket {
     fn buckets(&self) -> Vec<VisibleBucket> {

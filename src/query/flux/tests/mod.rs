@@ -4,7 +4,9 @@ mod clients;
 mod faults;
 mod library;
 pub mod memory;
+mod pipelines;
 mod queries;
+mod shortcuts;
 
 use super::{FluxRequest, execute};
 use crate::encode::annotated_csv::{Annotation, Dialect};
