@@ -158,8 +158,6 @@ fn http_server(
     // An answer in several pieces would wait for the client's delayed acknowledgements.
     .tcp_nodelay(true)
     .keep_alive(Duration::from_secs(180))
-    // An answer of several pieces must not wait for the client's acknowledgement of the last one.
-    .tcp_nodelay(true)
     .shutdown_timeout(SHUTDOWN_SECONDS);
     let server = match &http.tls {
         None => server.listen(listener),
