@@ -4,6 +4,7 @@
 //! Secrets are stored as hashes only: tokens as SHA-256 (they are 64 random bytes), passwords with argon2id.
 
 mod databases;
+mod documents;
 mod error;
 pub mod lookup;
 pub mod permission;
@@ -15,6 +16,7 @@ mod setup;
 mod store;
 
 pub use databases::{Policy, PolicySettings};
+pub use documents::{Document, Documents};
 pub use error::CatalogError;
 pub use permission::{Action, Permission, Resource};
 pub use records::{Authorization, Bucket, Member, Org, Status, User};
