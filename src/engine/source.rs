@@ -240,6 +240,28 @@ pub trait Source: Send + Sync {
         Ok(found.into_iter().map(Arc::new).collect())
     }
 
+    /// Different values of a tag of a measurement, sorted.
+    fn tag_values(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        key: &str,
+    ) -> Result<Vec<Arc<str>>, SourceError> {
+        let predicate = SeriesPredicate::Measurement(TextMatch::Equal(measurement.into()));
+        let series = self.select(bucket, &predicate, TimeRange::ALL)?;
+        let values: BTreeSet<Arc<str>> = series
+            .iter()
+            .filter_map(|series| tag_value(&series.key.parts().1, key).map(Arc::from))
+            .collect();
+        Ok(values.into_iter().collect())
+    }
+
+    /// How many series a measurement has.
+    fn series_count(&self, bucket: BucketId, measurement: &str) -> Result<u64, SourceError> {
+        let predicate = SeriesPredicate::Measurement(TextMatch::Equal(measurement.into()));
+        Ok(self.select(bucket, &predicate, TimeRange::ALL)?.len() as u64)
+    }
+
     /// All points of one field of one series in the range.
     fn read(
         &self,

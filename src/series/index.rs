@@ -4,6 +4,7 @@ use super::fields::{FieldDef, FieldRegistry, FieldSet};
 use super::schemas::Schemas;
 use crate::engine::source::{FieldInfo, MeasurementSchema, SeriesInfo, SeriesPredicate, TextMatch};
 use crate::model::{BucketId, FieldId, SeriesId, SeriesKey};
+use crate::storage::families::Family;
 use crate::storage::{StorageError, Store, families, keys, postings};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
@@ -15,6 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const CACHED_SERIES_MAX: usize = 50_000;
 /// Series that are fetched from the store at once.
 const FETCH: usize = 1024;
+/// Fewer ids are always sought one by one.
+const DENSE_MIN: usize = 16;
+/// Most records read for each that is wanted.
+const DENSE_SPAN: usize = 4;
 
 type Known = (SeriesKey, Arc<FieldSet>);
 
@@ -274,6 +279,36 @@ impl SeriesIndex {
         }
     }
 
+    /// Values that some series has, sorted.
+    pub fn tag_values(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        tag: &str,
+    ) -> Result<Vec<Arc<str>>, StorageError> {
+        let prefix = keys::index_tag(bucket, measurement, tag);
+        let end = keys::after_prefix(&prefix);
+        let mut values: Vec<Arc<str>> = Vec::new();
+        let mut damaged = None;
+        self.store
+            .scan(families::INDEX, &prefix, end.as_deref(), |key, value| {
+                let Some((_, Some((_, text)))) = keys::decode_index(key) else {
+                    return true;
+                };
+                match postings::decode(value) {
+                    Some(ids) if ids.is_empty() => {}
+                    Some(_) => values.push(text.into()),
+                    None => damaged = Some(text),
+                }
+                damaged.is_none()
+            })?;
+        values.sort_unstable();
+        match damaged {
+            None => Ok(values),
+            Some(text) => Err(damaged_posting(&format!("{measurement},{tag}={text}"))),
+        }
+    }
+
     fn postings(&self, key: &[u8]) -> Result<RoaringBitmap, StorageError> {
         match self.store.get(families::INDEX, key)? {
             None => Ok(RoaringBitmap::new()),
@@ -283,7 +318,39 @@ impl SeriesIndex {
         }
     }
 
-    /// Keys and fields of the series, from the cache or the store.
+    /// The records of `ids`, which rise, by one scan.
+    fn read_dense(
+        &self,
+        family: Family,
+        bucket: BucketId,
+        ids: &[SeriesId],
+        key_of: impl Fn(BucketId, SeriesId) -> Vec<u8>,
+    ) -> Result<Vec<Option<Vec<u8>>>, StorageError> {
+        let mut found = Vec::with_capacity(ids.len());
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+            return Ok(found);
+        };
+        let end = keys::after_prefix(&key_of(bucket, *last));
+        let mut wanted = ids.iter().map(|id| key_of(bucket, *id)).peekable();
+        self.store.scan(
+            family,
+            &key_of(bucket, *first),
+            end.as_deref(),
+            |key, value| {
+                while wanted.next_if(|wanted| wanted.as_slice() < key).is_some() {
+                    found.push(None);
+                }
+                if wanted.next_if(|wanted| wanted.as_slice() == key).is_some() {
+                    found.push(Some(value.to_vec()));
+                }
+                true
+            },
+        )?;
+        found.resize(ids.len(), None);
+        Ok(found)
+    }
+
+    /// Keys and fields of the series, from the cache or the store. `ids` rise.
     fn fetch(&self, bucket: BucketId, ids: &[u32]) -> Result<Vec<(SeriesId, Known)>, StorageError> {
         let mut found = Vec::with_capacity(ids.len());
         let mut missing = Vec::new();
@@ -300,16 +367,25 @@ impl SeriesIndex {
         if missing.is_empty() {
             return Ok(found);
         }
-        let by_id: Vec<Vec<u8>> = missing
-            .iter()
-            .map(|id| keys::series_by_id(bucket, *id))
-            .collect();
-        let schemas: Vec<Vec<u8>> = missing
-            .iter()
-            .map(|id| keys::schema_of_series(bucket, *id))
-            .collect();
-        let series_keys = self.store.get_many(families::SERIES, &by_id)?;
-        let field_sets = self.store.get_many(families::SCHEMA, &schemas)?;
+        let (series_keys, field_sets) = if dense(&missing) {
+            (
+                self.read_dense(families::SERIES, bucket, &missing, keys::series_by_id)?,
+                self.read_dense(families::SCHEMA, bucket, &missing, keys::schema_of_series)?,
+            )
+        } else {
+            let by_id: Vec<Vec<u8>> = missing
+                .iter()
+                .map(|id| keys::series_by_id(bucket, *id))
+                .collect();
+            let schemas: Vec<Vec<u8>> = missing
+                .iter()
+                .map(|id| keys::schema_of_series(bucket, *id))
+                .collect();
+            (
+                self.store.get_many(families::SERIES, &by_id)?,
+                self.store.get_many(families::SCHEMA, &schemas)?,
+            )
+        };
         let mut loaded = Vec::with_capacity(missing.len());
         for ((id, key), fields) in missing.into_iter().zip(series_keys).zip(field_sets) {
             let (Some(key), Some(fields)) = (key, fields) else {
@@ -336,6 +412,16 @@ impl SeriesIndex {
         found.append(&mut loaded);
         Ok(found)
     }
+}
+
+/// Whether the ids, which rise, lie so close together that reading all in between costs less than seeking
+/// each.
+fn dense(ids: &[SeriesId]) -> bool {
+    let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+        return false;
+    };
+    let span = (last.0.saturating_sub(first.0) as usize).saturating_add(1);
+    ids.len() >= DENSE_MIN && span <= ids.len() * DENSE_SPAN
 }
 
 fn damaged_posting(position: &str) -> StorageError {

@@ -48,6 +48,22 @@ impl Source for Reader {
         found.map_err(|error| SourceError::Storage(error.to_string()))
     }
 
+    fn tag_values(
+        &self,
+        bucket: BucketId,
+        measurement: &str,
+        key: &str,
+    ) -> Result<Vec<Arc<str>>, SourceError> {
+        let found = self.index.tag_values(bucket, measurement, key);
+        found.map_err(|error| SourceError::Storage(error.to_string()))
+    }
+
+    fn series_count(&self, bucket: BucketId, measurement: &str) -> Result<u64, SourceError> {
+        let found = self.index.series_of(bucket, measurement);
+        let found = found.map_err(|error| SourceError::Storage(error.to_string()))?;
+        Ok(found.len())
+    }
+
     fn read(
         &self,
         bucket: BucketId,

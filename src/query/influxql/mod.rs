@@ -21,6 +21,7 @@ mod fold;
 mod functions;
 mod into;
 mod lex;
+mod names;
 mod parse;
 mod plan;
 mod predicate;

@@ -122,14 +122,13 @@ impl Shower<'_> {
             None | Some(MeasurementName::Same) => SeriesPredicate::All,
             Some(name) => SeriesPredicate::Measurement(text_match(name)),
         };
+        let Some(condition) = &show.condition else {
+            return self.names_of(policy, show);
+        };
         let found = load(self.ctx, &policy.bucket, &predicate)?;
         Ok(found
             .iter()
-            .filter(|measurement| {
-                show.condition
-                    .as_ref()
-                    .is_none_or(|cond| measurement_matches(cond, measurement))
-            })
+            .filter(|measurement| measurement_matches(condition, measurement))
             .map(|measurement| Arc::clone(&measurement.name))
             .collect())
     }
@@ -148,44 +147,79 @@ impl Shower<'_> {
     }
 
     pub fn tag_keys(&mut self, show: &Show) -> Result<()> {
-        for measurement in self.found_limited(show)? {
-            let keys = measurement.tag_keys(show.keys.as_ref());
+        let wanted = show.keys.as_ref();
+        let found: Vec<(Arc<str>, Vec<Arc<str>>)> = if show.condition.is_none() {
+            let named = self.named(show)?;
+            named
+                .into_iter()
+                .map(|(name, named)| (name, named.tag_keys(wanted)))
+                .collect()
+        } else {
+            let found = self.found(show, Missing::Empty)?;
+            found
+                .iter()
+                .map(|found| (found.name(), found.tag_keys(wanted)))
+                .collect()
+        };
+        let most = match show.limits.series_limit {
+            0 => usize::MAX,
+            most => most,
+        };
+        for (name, keys) in found.into_iter().skip(show.limits.series_offset).take(most) {
             let rows = keys
                 .into_iter()
                 .map(|key| vec![Value::String(key)])
                 .collect();
-            self.table(
-                &measurement.name(),
-                &["tagKey"],
-                limited(rows, show.limits),
-                false,
-            )?;
+            self.table(&name, &["tagKey"], limited(rows, show.limits), false)?;
         }
         Ok(())
     }
 
     pub fn tag_values(&mut self, show: &Show) -> Result<()> {
-        for measurement in self.found(show, Missing::Empty)? {
-            let rows = measurement
-                .tag_values(show.keys.as_ref())
+        let wanted = show.keys.as_ref();
+        let mut found = Vec::new();
+        if show.condition.is_none() {
+            for (name, named) in self.named(show)? {
+                let values = self.values_of(&name, &named, wanted)?;
+                found.push((name, values));
+            }
+        } else {
+            for measurement in self.found(show, Missing::Empty)? {
+                found.push((measurement.name(), measurement.tag_values(wanted)));
+            }
+        }
+        for (name, values) in found {
+            let rows = values
                 .into_iter()
                 .map(|(key, value)| vec![Value::String(key), Value::String(value)])
                 .collect();
             let rows = limited(rows, show.limits);
-            self.table(&measurement.name(), &["key", "value"], rows, false)?;
+            self.table(&name, &["key", "value"], rows, false)?;
         }
         Ok(())
     }
 
     pub fn field_keys(&mut self, show: &Show) -> Result<()> {
-        for measurement in self.found(show, Missing::Empty)? {
-            let rows = measurement
-                .fields()
+        let found: Vec<(Arc<str>, Fields)> = if show.condition.is_none() {
+            let named = self.named(show)?;
+            named
+                .into_iter()
+                .map(|(name, named)| (name, named.schema().fields.clone().into_iter().collect()))
+                .collect()
+        } else {
+            let found = self.found(show, Missing::Empty)?;
+            found
+                .iter()
+                .map(|found| (found.name(), found.fields()))
+                .collect()
+        };
+        for (name, fields) in found {
+            let rows = fields
                 .into_iter()
                 .map(|(name, kind)| vec![Value::String(name), Value::string(kind.name())])
                 .collect();
             let rows = limited(rows, show.limits);
-            self.table(&measurement.name(), &["fieldKey", "fieldType"], rows, false)?;
+            self.table(&name, &["fieldKey", "fieldType"], rows, false)?;
         }
         Ok(())
     }
@@ -208,33 +242,34 @@ impl Shower<'_> {
             Cardinality::TagValues => Missing::Null,
             _ => Missing::Empty,
         };
-        let found = self.found(show, missing)?;
         let qualified = exact || !show.sources.is_empty() || show.condition.is_some();
+        let mut counts = Vec::new();
+        if show.condition.is_none() {
+            for (name, named) in self.named(show)? {
+                let number = self.number_of(of, &name, &named, show.keys.as_ref())?;
+                counts.push((name, number));
+            }
+        } else {
+            counts.extend(self.found(show, missing)?.iter().map(|found| {
+                let number = match of {
+                    Cardinality::Series | Cardinality::Measurement => found.kept.len(),
+                    Cardinality::TagKey => found.tag_keys(None).len(),
+                    Cardinality::FieldKey => found.fields().len(),
+                    Cardinality::TagValues => found.distinct_values(show.keys.as_ref()),
+                };
+                (found.name(), number)
+            }));
+        }
         let count = |n: usize| vec![vec![Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))]];
         match of {
-            Cardinality::Measurement => {
-                let rows = if found.is_empty() && qualified {
-                    Vec::new()
-                } else {
-                    count(found.len())
-                };
-                self.table("", &["count"], rows, false)
-            }
+            Cardinality::Measurement if counts.is_empty() && qualified => Ok(()),
+            Cardinality::Measurement => self.table("", &["count"], count(counts.len()), false),
             Cardinality::Series if !qualified => {
-                let total = found.iter().map(|measurement| measurement.kept.len()).sum();
+                let total = counts.iter().map(|(_, number)| number).sum();
                 self.table("", &["cardinality estimation"], count(total), false)
             }
             _ => {
-                let counts = found.iter().map(|measurement| {
-                    let number = match of {
-                        Cardinality::Series => measurement.kept.len(),
-                        Cardinality::TagKey => measurement.tag_keys(None).len(),
-                        Cardinality::FieldKey => measurement.fields().len(),
-                        _ => measurement.distinct_values(show.keys.as_ref()),
-                    };
-                    (measurement.name(), number)
-                });
-                let counts: Vec<_> = counts.filter(|(_, number)| *number > 0).collect();
+                counts.retain(|(_, number)| *number > 0);
                 for (name, number) in limited(counts, show.limits) {
                     self.table(&name, &["count"], count(number), false)?;
                 }
@@ -258,20 +293,6 @@ impl Shower<'_> {
             )));
         }
         Ok(())
-    }
-
-    fn found_limited(&self, show: &Show) -> Result<Vec<Found>> {
-        let found = self.found(show, Missing::Empty)?;
-        let most = if show.limits.series_limit == 0 {
-            usize::MAX
-        } else {
-            show.limits.series_limit
-        };
-        Ok(found
-            .into_iter()
-            .skip(show.limits.series_offset)
-            .take(most)
-            .collect())
     }
 
     /// The measurements of a database whose series match FROM and WHERE.
@@ -417,6 +438,8 @@ impl Shower<'_> {
     }
 }
 
+type Fields = Vec<(Arc<str>, DataType)>;
+
 /// What a tag that a series lacks compares as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Missing {
@@ -477,7 +500,7 @@ impl Found {
         values.len()
     }
 
-    fn fields(&self) -> Vec<(Arc<str>, DataType)> {
+    fn fields(&self) -> Fields {
         let mut schema = Schema::default();
         for series in self.series() {
             for field in &series.fields {
@@ -488,7 +511,7 @@ impl Found {
     }
 }
 
-fn key_matches(wanted: &KeyMatch, key: &str) -> bool {
+pub fn key_matches(wanted: &KeyMatch, key: &str) -> bool {
     match wanted {
         KeyMatch::Equal(name) => name == key,
         KeyMatch::NotEqual(name) => name != key,
@@ -498,7 +521,7 @@ fn key_matches(wanted: &KeyMatch, key: &str) -> bool {
     }
 }
 
-fn text_match(name: &MeasurementName) -> TextMatch {
+pub fn text_match(name: &MeasurementName) -> TextMatch {
     match name {
         MeasurementName::Name(name) => TextMatch::Equal(name.as_str().into()),
         MeasurementName::Regex(regex) => TextMatch::Regex(regex.regex.clone()),
