@@ -20,6 +20,7 @@ pub enum Value {
     Unsigned(u64),
     Float(f64),
     String(Name),
+    Bytes(Arc<[u8]>),
     /// Nanoseconds since the epoch.
     Time(i64),
     Duration(Duration),
@@ -61,6 +62,7 @@ impl Value {
             Self::Unsigned(_) => "uint",
             Self::Float(_) => "float",
             Self::String(_) => "string",
+            Self::Bytes(_) => "bytes",
             Self::Time(_) => "time",
             Self::Duration(_) => "duration",
             Self::Regex(_) => "regexp",
@@ -125,6 +127,7 @@ impl Value {
                         .all(|((a_key, a), (b_key, b))| a_key == b_key && a.equals(b) == Some(true))
             }
             (Self::Duration(a), Self::Duration(b)) => a == b,
+            (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Regex(a), Self::Regex(b)) => a.as_str() == b.as_str(),
             _ => {
                 let (a, b) = (self.to_cell_value()?, other.to_cell_value()?);

@@ -3,7 +3,7 @@
 use super::universe;
 
 /// Functions of the universe that are not supported yet.
-const UNIVERSE: &[&str] = &["bytes", "hex", "holtWinters", "to"];
+const UNIVERSE: &[&str] = &["hex", "to"];
 
 /// Packages that Flux has and this version has not.
 pub const PACKAGES: &[&str] = &[
@@ -16,10 +16,8 @@ pub const PACKAGES: &[&str] = &[
     "experimental/http",
     "experimental/http/requests",
     "experimental/influxdb",
-    "experimental/iox",
     "experimental/json",
     "experimental/mqtt",
-    "experimental/oee",
     "experimental/polyline",
     "experimental/prometheus",
     "experimental/query",
@@ -34,9 +32,7 @@ pub const PACKAGES: &[&str] = &[
     "influxdata/influxdb/sample",
     "influxdata/influxdb/secrets",
     "influxdata/influxdb/tasks",
-    "interpolate",
     "join",
-    "json",
     "kafka",
     "pagerduty",
     "pushbullet",

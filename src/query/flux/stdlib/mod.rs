@@ -11,9 +11,12 @@ mod date;
 mod debug;
 mod difference;
 mod experimental;
+mod forecast;
 mod generate;
 mod influxdb;
+mod iox;
 mod join;
+mod json;
 mod math;
 mod native;
 mod plain;
@@ -115,6 +118,12 @@ const PACKAGES: &[&Package] = &[
     &join::PACKAGE,
     &join::ROWS,
     &promql::PACKAGE,
+    &forecast::STATSMODELS,
+    &forecast::INTERPOLATE,
+    &iox::PACKAGE,
+    &json::PACKAGE,
+    &scripts::TICKSCRIPT,
+    &scripts::OEE,
     &scripts::MONITOR,
     &scripts::TASKS,
     &scripts::INFLUXQL,

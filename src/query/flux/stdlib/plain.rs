@@ -182,23 +182,20 @@ fn shown(value: &Value, nesting: u32) -> String {
         Value::String(text) => text.to_string(),
         Value::Duration(length) => length.to_string(),
         Value::Regex(regex) => format!("/{}/", regex.as_str()),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(shown).collect();
-            format!("[{}]", items.join(", "))
+        Value::Bytes(bytes) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("0x{digits}")
         }
+        Value::Array(items) => listed("[", items.iter().map(shown).collect(), "]", nesting),
         Value::Record(record) => {
             let fields = record.iter();
-            let fields: Vec<String> = fields
-                .map(|(name, value)| format!("{name}: {}", shown(value)))
-                .collect();
-            format!("{{{}}}", fields.join(", "))
+            let fields = fields.map(|(name, value)| format!("{name}: {}", shown(value)));
+            listed("{", fields.collect(), "}", nesting)
         }
         Value::Dict(pairs) => {
             let pairs = pairs.iter();
-            let pairs: Vec<String> = pairs
-                .map(|(key, value)| format!("{}: {}", shown(key), shown(value)))
-                .collect();
-            format!("[{}]", pairs.join(", "))
+            let pairs = pairs.map(|(key, value)| format!("{}: {}", shown(key), shown(value)));
+            listed("[", pairs.collect(), "]", nesting)
         }
         Value::Null => "<null>".to_owned(),
         other => {
@@ -211,6 +208,20 @@ fn shown(value: &Value, nesting: u32) -> String {
             }
         }
     }
+}
+
+/// Few in one line, more in a line each.
+fn listed(open: &str, items: Vec<String>, close: &str, nesting: u32) -> String {
+    const IN_LINE: usize = 3;
+    if items.len() <= IN_LINE {
+        return format!("{open}{}{close}", items.join(", "));
+    }
+    let indent = "    ".repeat(nesting as usize);
+    let items: Vec<String> = items
+        .into_iter()
+        .map(|item| format!("{indent}    {item}"))
+        .collect();
+    format!("{open}\n{}\n{indent}{close}", items.join(",\n"))
 }
 
 macro_rules! packages {

@@ -4,6 +4,10 @@ use super::Package;
 
 pub const SCRIPTS: &[(&str, &str)] = &[
     (
+        "contrib/bonitoo-io/tickscript",
+        include_str!("scripts/tickscript.flux"),
+    ),
+    (
         "contrib/tomhollingworth/events",
         include_str!("scripts/events.flux"),
     ),
@@ -12,6 +16,7 @@ pub const SCRIPTS: &[(&str, &str)] = &[
         "experimental/aggregate",
         include_str!("scripts/aggregate.flux"),
     ),
+    ("experimental/oee", include_str!("scripts/oee.flux")),
     ("experimental/query", include_str!("scripts/query.flux")),
     ("experimental/table", include_str!("scripts/table.flux")),
     (
@@ -34,6 +39,8 @@ const fn package(path: &'static str, name: &'static str) -> Package {
     }
 }
 
+pub static TICKSCRIPT: Package = package("contrib/bonitoo-io/tickscript", "tickscript");
+pub static OEE: Package = package("experimental/oee", "oee");
 pub static MONITOR: Package = package("influxdata/influxdb/monitor", "monitor");
 pub static TASKS: Package = package("influxdata/influxdb/tasks", "tasks");
 pub static INFLUXQL: Package = package("internal/influxql", "influxql");

@@ -4,9 +4,9 @@ use super::super::ast::BinaryOp;
 use super::super::eval::binary;
 use super::super::functions::Function;
 use super::super::value::Value;
-use super::forecast::{Wanted, forecast};
 use super::indicators::indicate;
 use super::points::Point;
+use crate::query::forecast::{Wanted, forecast};
 use std::collections::VecDeque;
 
 /// The units that a statement's interval gives to functions that name none.
@@ -64,7 +64,10 @@ pub fn transform(function: &Function, points: &[Point], units: Units) -> Vec<Poi
             let points: Vec<(i64, f64)> = points
                 .filter_map(|point| Some((point.time, point.value.as_f64()?)))
                 .collect();
-            forecast(wanted, &points)
+            let forecast = forecast(wanted, &points).into_iter();
+            forecast
+                .map(|(time, value)| Point::computed(time, Value::Float(value)))
+                .collect()
         }
         _ => Vec::new(),
     }

@@ -107,6 +107,10 @@ fn to_string(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failur
     match call.value("v") {
         Some(Value::Duration(length)) => Ok(Value::String(length.to_string().into())),
         Some(Value::Regex(regex)) => Ok(Value::from(regex.as_str())),
+        Some(Value::Bytes(bytes)) => match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Value::from(text)),
+            Err(_) => Err(call.fault("the bytes are not UTF-8")),
+        },
         _ => convert(evaluator, call, Kind::String),
     }
 }

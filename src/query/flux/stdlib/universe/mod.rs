@@ -6,7 +6,7 @@ mod convert;
 mod inspect;
 mod joining;
 mod rows;
-mod series;
+pub mod series;
 mod source;
 mod states;
 mod statistics;
@@ -48,6 +48,7 @@ pub static PACKAGE: Package = Package {
         "bool" => convert::BOOL,
         "bottom" => rows::BOTTOM,
         "buckets" => source::BUCKETS,
+        "bytes" => super::json::BYTES,
         "chandeMomentumOscillator" => series::CHANDE,
         "columns" => inspect::COLUMNS,
         "contains" => convert::CONTAINS,
@@ -76,6 +77,7 @@ pub static PACKAGE: Package = Package {
         "group" => columns::GROUP,
         "histogram" => statistics::HISTOGRAM,
         "histogramQuantile" => statistics::HISTOGRAM_QUANTILE,
+        "holtWinters" => super::forecast::HOLT_WINTERS,
         "hourSelection" => series::HOUR_SELECTION,
         "int" => convert::INT,
         "integral" => statistics::INTEGRAL,

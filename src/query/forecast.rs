@@ -1,8 +1,6 @@
-//! holt_winters(): a damped forecast whose parameters are fitted to the points.
+//! Holt-Winters: a damped forecast whose parameters are fitted to the points.
 
-use super::super::value::Value;
 use super::minimise::minimise;
-use super::points::Point;
 
 /// The grid of first guesses for alpha, beta, gamma and phi.
 const GUESSES: [f64; 2] = [0.3, 0.7];
@@ -27,7 +25,7 @@ pub struct Wanted {
 }
 
 /// Forecasts from `points`, times rising, without nulls.
-pub fn forecast(wanted: Wanted, points: &[(i64, f64)]) -> Vec<Point> {
+pub fn forecast(wanted: Wanted, points: &[(i64, f64)]) -> Vec<(i64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return Vec::new();
     };
@@ -58,7 +56,7 @@ pub fn forecast(wanted: Wanted, points: &[(i64, f64)]) -> Vec<Point> {
         .skip(skipped)
         .zip(times)
         .filter(|(value, _)| !value.is_nan())
-        .map(|(value, time)| Point::computed(time, Value::Float(value)))
+        .map(|(value, time)| (time, value))
         .collect()
 }
 
@@ -234,9 +232,9 @@ mod tests {
     fn a_straight_line_goes_on() {
         let points: Vec<(i64, f64)> = (1..20).map(|n| (n * 10, n as f64 * 2.0)).collect();
         let out = forecast(WANTED, &points);
-        let times: Vec<i64> = out.iter().map(|point| point.time).collect();
+        let times: Vec<i64> = out.iter().map(|point| point.0).collect();
         assert_eq!(times, [200, 210, 220]);
-        let next = out[0].value.as_f64().unwrap();
+        let next = out[0].1;
         assert!((next - 40.0).abs() < 4.0, "{next}");
     }
 
@@ -250,7 +248,7 @@ mod tests {
         };
         let out = forecast(wanted, &points);
         assert_eq!(out.len(), 19 + 3);
-        assert_eq!(out[0].time, 10);
+        assert_eq!(out[0].0, 10);
     }
 
     #[test]
