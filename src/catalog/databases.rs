@@ -19,6 +19,8 @@ pub struct Policy {
     pub policy: String,
     pub default: bool,
     pub bucket: Bucket,
+    /// Of the stored mapping; none for a virtual one.
+    pub mapping: Option<Id>,
 }
 
 /// What a statement says of a policy; nothing said is nothing changed.
@@ -95,6 +97,7 @@ impl State {
                     policy: mapping.policy.clone(),
                     default: mapping.default,
                     bucket: self.buckets.get(&mapping.bucket)?.clone(),
+                    mapping: Some(mapping.id),
                 })
             })
             .collect();
@@ -109,6 +112,7 @@ impl State {
                 policy: policy.to_owned(),
                 default: default && !of_database().any(|m| m.default),
                 bucket: bucket.clone(),
+                mapping: None,
             });
         }
         out.sort_by(|a, b| (&a.database, &a.policy).cmp(&(&b.database, &b.policy)));

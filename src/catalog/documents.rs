@@ -50,6 +50,14 @@ impl<T: Document> Documents<T> {
         self.get(id).ok_or_else(|| CatalogError::not_found(T::NAME))
     }
 
+    pub fn first(&self, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        self.all
+            .read()
+            .values()
+            .find(|document| wanted(document))
+            .cloned()
+    }
+
     /// Those that `wanted` says yes to, in order of their ids.
     pub fn list(&self, wanted: impl Fn(&T) -> bool) -> Vec<T> {
         let all = self.all.read();

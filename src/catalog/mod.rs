@@ -6,7 +6,10 @@
 mod databases;
 mod documents;
 mod error;
+mod legacy;
 pub mod lookup;
+mod mappings;
+mod members;
 pub mod permission;
 mod records;
 mod restore;
@@ -14,13 +17,17 @@ mod secrets;
 mod sessions;
 mod setup;
 mod store;
+mod things;
 
 pub use databases::{Policy, PolicySettings};
 pub use documents::{Document, Documents};
 pub use error::CatalogError;
+pub use legacy::{LegacyAuthorization, NewLegacy};
+pub use mappings::NewMapping;
 pub use permission::{Action, Permission, Resource};
 pub use records::{Authorization, Bucket, Member, Org, Status, User};
 pub use restore::{Restored, new_operator, restore};
 pub use sessions::SESSION_SECONDS;
 pub use setup::{SetupAnswer, SetupRequest};
 pub use store::{BucketChange, BucketFilter, Catalog, NewAuthorization, NewBucket};
+pub use things::{Label, Telegraf, Variable};

@@ -1,10 +1,13 @@
 //! The catalog itself.
 
+use super::documents::Documents;
 use super::error::CatalogError;
+use super::legacy::{LegacyAuthorization, Verified};
 use super::permission::Permission;
 use super::records::{Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key};
 use super::secrets::{self, TokenHash, hash_token};
 use super::sessions::Sessions;
+use super::things::{Label, Telegraf, Variable};
 use crate::clock::now_ns;
 use crate::ingest::PointWriter;
 use crate::model::bucket::default_shard_ns;
@@ -41,6 +44,11 @@ pub struct Catalog {
     store: Arc<dyn MetaStore>,
     pub(super) writer: Arc<dyn PointWriter>,
     pub sessions: Sessions,
+    pub legacy: Documents<LegacyAuthorization>,
+    pub(super) verified: Verified,
+    pub labels: Documents<Label>,
+    pub variables: Documents<Variable>,
+    pub telegrafs: Documents<Telegraf>,
 }
 
 /// A bucket to be made.
@@ -115,6 +123,11 @@ impl Catalog {
         }
         let catalog = Self {
             state: RwLock::new(state),
+            legacy: Documents::load(Arc::clone(&store))?,
+            verified: Verified::new()?,
+            labels: Documents::load(Arc::clone(&store))?,
+            variables: Documents::load(Arc::clone(&store))?,
+            telegrafs: Documents::load(Arc::clone(&store))?,
             store,
             writer,
             sessions: Sessions::default(),
@@ -331,6 +344,10 @@ impl Catalog {
             state.members.remove(member);
         }
         drop(state);
+        self.legacy.delete_of_org(id)?;
+        self.labels.delete_of_org(id)?;
+        self.variables.delete_of_org(id)?;
+        self.telegrafs.delete_of_org(id)?;
         buckets
             .into_iter()
             .try_for_each(|bucket| self.forget_points(bucket))
@@ -568,7 +585,7 @@ impl Catalog {
         }
         drop(state);
         self.sessions.close_all_of(id);
-        Ok(())
+        self.legacy.delete_all(|found| found.user == id)
     }
 
     /// Slow on purpose.

@@ -4,7 +4,7 @@ use super::AppState;
 use super::error::ApiError;
 use super::params::Params;
 use crate::catalog::permission::{Permission, all_access};
-use crate::catalog::{Action, Authorization, Status};
+use crate::catalog::{Action, Authorization, LegacyAuthorization, Status};
 use crate::model::{Id, OrgId};
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, COOKIE};
@@ -27,15 +27,31 @@ pub struct Identity {
 
 impl Identity {
     fn of_token(authorization: Authorization) -> Self {
-        let active = authorization.status == Status::Active;
-        let permissions = if active {
-            authorization.permissions
-        } else {
-            Vec::new()
-        };
+        let Authorization {
+            user,
+            status,
+            permissions,
+            ..
+        } = authorization;
+        Self::new(user, status, permissions)
+    }
+
+    fn of_legacy(authorization: LegacyAuthorization) -> Self {
+        let LegacyAuthorization {
+            user,
+            status,
+            permissions,
+            ..
+        } = authorization;
+        Self::new(user, status, permissions)
+    }
+
+    fn new(user: Id, status: Status, permissions: Vec<Permission>) -> Self {
+        let active = status == Status::Active;
+        let permissions = if active { permissions } else { Vec::new() };
         Self {
             permissions: Arc::new(permissions),
-            user: authorization.user,
+            user,
             active,
         }
     }
@@ -185,35 +201,72 @@ impl FromRequest for Identity {
 }
 
 /// Someone known by the rules of the v1 endpoints: `u` and `p`, `Authorization: Token`, or Basic. The
-/// password may be a token; its org is the org.
+/// password may be a token; its org is the org. Otherwise name and password are those of a v1 user.
 #[derive(Debug, Clone)]
 pub struct V1Identity {
     pub identity: Identity,
     pub org: OrgId,
 }
 
+/// What a request of v1 signs in with.
+struct Credentials {
+    /// Empty: the password can only be a token.
+    name: String,
+    password: String,
+}
+
+impl Credentials {
+    fn of(request: &HttpRequest, params: &Params) -> Option<Self> {
+        let (name, password) = match (params.get("u"), params.get("p")) {
+            (Some(name), Some(password)) => (name.to_owned(), password.to_owned()),
+            _ => match authorization(request) {
+                Some(("Token", token)) => {
+                    let (name, password) = token.split_once(':').unwrap_or(("", token));
+                    (name.to_owned(), password.to_owned())
+                }
+                _ => basic(request)?,
+            },
+        };
+        Some(Self { name, password })
+    }
+}
+
 impl V1Identity {
-    pub fn identify(
-        state: &AppState,
+    pub async fn identify(
+        state: &web::Data<AppState>,
         request: &HttpRequest,
         params: &Params,
     ) -> Result<Self, ApiError> {
-        let token = match (params.get("u"), params.get("p")) {
-            (Some(_), Some(password)) => password.to_owned(),
-            _ => match authorization(request) {
-                Some(("Token", token)) => token
-                    .split_once(':')
-                    .map_or(token, |(_, token)| token)
-                    .to_owned(),
-                _ => basic(request).ok_or_else(|| denied().for_v1())?.1,
-            },
+        let credentials = Credentials::of(request, params).ok_or_else(|| denied().for_v1())?;
+        let token = state.catalog.authorization_by_token(&credentials.password);
+        let (org, identity) = match token {
+            Some(found) => (found.org, Identity::of_token(found)),
+            None => {
+                let found = v1_user(state, credentials).await?;
+                (found.org, Identity::of_legacy(found))
+            }
         };
-        let found = state
-            .catalog
-            .authorization_by_token(&token)
-            .ok_or_else(|| ApiError::unauthorized("Unauthorized").for_v1())?;
-        let org = found.org;
-        let identity = checked(state, Identity::of_token(found)).map_err(ApiError::for_v1)?;
+        let identity = checked(state, identity).map_err(ApiError::for_v1)?;
         Ok(Self { identity, org })
     }
+}
+
+/// The first check of a password is slow, and not for the threads that serve requests.
+async fn v1_user(
+    state: &web::Data<AppState>,
+    credentials: Credentials,
+) -> Result<LegacyAuthorization, ApiError> {
+    let wrong = || ApiError::unauthorized("Unauthorized").for_v1();
+    let Credentials { name, password } = credentials;
+    if name.is_empty() {
+        return Err(wrong());
+    }
+    if let Some(found) = state.catalog.known_legacy(&name, &password) {
+        return Ok(found);
+    }
+    let catalog = state.catalog.clone();
+    let found = web::block(move || catalog.check_legacy(&name, &password))
+        .await
+        .map_err(|_| ApiError::unavailable("shutting down", 1).for_v1())?;
+    found.ok_or_else(wrong)
 }

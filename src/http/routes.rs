@@ -2,7 +2,10 @@
 
 use super::auth::identify;
 use super::error::ApiError;
-use super::resources::{authorizations, buckets, cardinality, orgs, users};
+use super::resources::{
+    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, telegrafs, users,
+    variables,
+};
 use super::{
     AppState, BUILD, COMPATIBLE_VERSION, backup, delete as delete_points, health, metrics, query,
     session, setup, v1, write,
@@ -31,7 +34,7 @@ fn open(path: &str, allow: &'static str) -> Resource {
 }
 
 /// A resource for known askers: wrong methods are answered after they are known.
-fn closed(path: &str, allow: &'static str) -> Resource {
+pub fn closed(path: &str, allow: &'static str) -> Resource {
     web::resource(path.to_owned()).default_service(web::to(
         move |request: HttpRequest, state: Data<AppState>| async move {
             identify(&state, &request)?;
@@ -56,6 +59,7 @@ pub fn configure(config: &mut ServiceConfig) {
                 .route(get().to(v1::query))
                 .route(post().to(v1::query)),
         )
+        .configure(legacy::configure)
         .service(
             web::scope("/api/v2")
                 .configure(configure_v2)
@@ -84,6 +88,11 @@ fn configure_v2(config: &mut ServiceConfig) {
         .service(closed("/backup/checkpoints", "POST").route(post().to(backup::create)))
         .service(closed("/backup/checkpoints/{id}", "DELETE").route(delete().to(backup::release)))
         .service(closed("/backup/checkpoints/{id}/{name}", "GET").route(get().to(backup::file)))
+        .configure(dbrps::configure)
+        .configure(labels::configure)
+        .configure(people::configure)
+        .configure(telegrafs::configure)
+        .configure(variables::configure)
         .configure(configure_resources);
 }
 
@@ -101,8 +110,6 @@ fn configure_resources(config: &mut ServiceConfig) {
                 .route(patch().to(orgs::update))
                 .route(delete().to(orgs::delete)),
         )
-        .service(closed("/orgs/{id}/members", "GET").route(get().to(orgs::members)))
-        .service(closed("/orgs/{id}/owners", "GET").route(get().to(orgs::owners)))
         .service(
             closed("/buckets", "GET, POST")
                 .route(get().to(buckets::list))
@@ -150,7 +157,9 @@ async fn links() -> HttpResponse {
     HttpResponse::Ok().json(json!({
         "authorizations": "/api/v2/authorizations",
         "buckets": "/api/v2/buckets",
+        "dbrps": "/api/v2/dbrps",
         "delete": "/api/v2/delete",
+        "labels": "/api/v2/labels",
         "me": "/api/v2/me",
         "orgs": "/api/v2/orgs",
         "query": {
@@ -162,7 +171,9 @@ async fn links() -> HttpResponse {
         "signin": "/api/v2/signin",
         "signout": "/api/v2/signout",
         "system": { "metrics": "/metrics", "health": "/health", "ready": "/ready" },
+        "telegrafs": "/api/v2/telegrafs",
         "users": "/api/v2/users",
+        "variables": "/api/v2/variables",
         "write": "/api/v2/write",
     }))
 }

@@ -37,7 +37,7 @@ async fn write_inner(
     state: &Data<AppState>,
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = V1Identity::identify(state, request, params)?;
+    let asker = V1Identity::identify(state, request, params).await?;
     let database = params
         .get("db")
         .ok_or_else(|| ApiError::invalid("missing db"))?;
@@ -87,7 +87,7 @@ async fn query_inner(
     } else if content_type.starts_with("multipart/form-data") {
         raw = multipart_q(&content_type, &body);
     }
-    let asker = V1Identity::identify(state, request, params)?;
+    let asker = V1Identity::identify(state, request, params).await?;
     let text = raw
         .or_else(|| params.get("q").map(str::to_owned))
         .ok_or_else(|| ApiError::invalid("missing required parameter \"q\""))?;

@@ -311,6 +311,28 @@ impl Server {
         answer["token"].as_str().expect("a token").to_owned()
     }
 
+    /// A token that permits everything in a new org, and nothing in any other.
+    pub fn token_of_new_org(&self, name: &str) -> String {
+        const KINDS: &str = "authorizations buckets dashboards tasks telegrafs variables secrets labels \
+                             notificationRules notificationEndpoints checks dbrp";
+        let org = self.post("/api/v2/orgs").json(json!({"name": name})).send();
+        let org = org.expect(201).json()["id"].clone();
+        let both = ["read", "write"];
+        let of_kind = |kind: &str| {
+            let resource = match kind {
+                "orgs" => json!({"type": "orgs", "id": org}),
+                kind => json!({"type": kind, "orgID": org}),
+            };
+            both.map(|action| json!({"action": action, "resource": resource}))
+        };
+        let kinds = KINDS.split_whitespace().chain(["orgs"]);
+        let permissions: Vec<Value> = kinds.flat_map(of_kind).collect();
+        let body = json!({"orgID": org, "permissions": permissions});
+        let answer = self.post("/api/v2/authorizations").json(body).send();
+        let answer = answer.expect(201).json();
+        answer["token"].as_str().expect("a token").to_owned()
+    }
+
     /// Lines of standard error so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()

@@ -8,7 +8,7 @@ use crate::http::auth::Identity;
 use crate::http::body;
 use crate::http::error::ApiError;
 use crate::http::params::{JSON_BYTES_MAX, Params, parse_id, parse_json};
-use crate::model::OrgId;
+use crate::model::{Id, OrgId};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -25,6 +25,22 @@ fn may_see(identity: &Identity, action: Action, authorization: &Authorization) -
     identity.may(action, "authorizations", id, org)
 }
 
+/// The user that a filter names.
+pub fn user_named(state: &AppState, name: Option<&str>) -> Result<Option<Id>, ApiError> {
+    let Some(name) = name else { return Ok(None) };
+    let found = state.catalog.user_by_name(name).map(|user| user.id);
+    let missing = || ApiError::not_found(format!("user \"{name}\" not found"));
+    found.map(Some).ok_or_else(missing)
+}
+
+/// The org that a filter names.
+pub fn org_named(state: &AppState, name: Option<&str>) -> Result<Option<OrgId>, ApiError> {
+    let Some(name) = name else { return Ok(None) };
+    let found = state.catalog.org_by_name(name).map(|org| org.id);
+    let missing = || ApiError::not_found(format!("organization name \"{name}\" not found"));
+    found.map(Some).ok_or_else(missing)
+}
+
 pub async fn list(
     request: HttpRequest,
     state: Data<AppState>,
@@ -32,31 +48,15 @@ pub async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let params = Params::of(&request);
     let (id, user, org) = (params.id("id")?, params.id("userID")?, params.id("orgID")?);
-    let by_name = |name: Option<&str>, found: Option<crate::model::Id>, what: &str| match name {
-        Some(name) if found.is_none() => {
-            Err(ApiError::not_found(format!("{what} \"{name}\" not found")))
-        }
-        _ => Ok(found),
-    };
-    let named_user = params
-        .get("user")
-        .and_then(|name| state.catalog.user_by_name(name));
-    let named_user = by_name(params.get("user"), named_user.map(|user| user.id), "user")?;
-    let named_org = params
-        .get("org")
-        .and_then(|name| state.catalog.org_by_name(name));
-    let named_org = by_name(
-        params.get("org"),
-        named_org.map(|org| org.id),
-        "organization name",
-    )?;
+    let (user, org) = (
+        user.or(user_named(&state, params.get("user"))?),
+        org.or(org_named(&state, params.get("org"))?),
+    );
     let mut found = state.catalog.authorizations();
     found.retain(|authorization| {
         id.is_none_or(|id| authorization.id == id)
-            && user
-                .or(named_user)
-                .is_none_or(|user| authorization.user == user)
-            && org.or(named_org).is_none_or(|org| authorization.org == org)
+            && user.is_none_or(|user| authorization.user == user)
+            && org.is_none_or(|org| authorization.org == org)
             && may_see(&identity, Action::Read, authorization)
     });
     let found: Vec<Value> = found
@@ -115,7 +115,7 @@ pub async fn create(
 }
 
 /// Nobody grants what they don't have, nor beyond the org of the token.
-fn checked(
+pub fn checked(
     identity: &Identity,
     org: OrgId,
     mut permissions: Vec<Permission>,

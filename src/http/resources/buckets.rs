@@ -1,6 +1,7 @@
 //! `/api/v2/buckets`
 
 use super::json::bucket_json;
+use super::labels::labels_json;
 use crate::catalog::lookup::may_read;
 use crate::catalog::{Action, Bucket, BucketChange, BucketFilter, NewBucket};
 use crate::http::AppState;
@@ -13,6 +14,14 @@ use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+fn shown(state: &AppState, bucket: &Bucket) -> Value {
+    let mut json = bucket_json(bucket);
+    if let Some(json) = json.as_object_mut() {
+        json.insert("labels".to_owned(), labels_json(state, bucket.id));
+    }
+    json
+}
 
 pub async fn list(
     request: HttpRequest,
@@ -49,7 +58,7 @@ pub async fn list(
         ("id", params.get("id")),
     ];
     let links = paging.links("/api/v2/buckets", &filters, page.len());
-    let buckets: Vec<Value> = page.iter().map(bucket_json).collect();
+    let buckets: Vec<Value> = page.iter().map(|bucket| shown(&state, bucket)).collect();
     Ok(HttpResponse::Ok().json(json!({ "links": links, "buckets": buckets })))
 }
 
@@ -127,7 +136,7 @@ pub async fn create(
             shard_seconds: shard_seconds.unwrap_or(0),
         },
     )?;
-    Ok(HttpResponse::Created().json(bucket_json(&bucket)))
+    Ok(HttpResponse::Created().json(shown(&state, &bucket)))
 }
 
 pub fn visible(
@@ -154,7 +163,7 @@ pub async fn get(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     let bucket = visible(&state, &identity, &id, Action::Read)?;
-    Ok(HttpResponse::Ok().json(bucket_json(&bucket)))
+    Ok(HttpResponse::Ok().json(shown(&state, &bucket)))
 }
 
 pub async fn update(
@@ -175,7 +184,7 @@ pub async fn update(
         shard_seconds,
     };
     let bucket = state.catalog.update_bucket(bucket.id, change)?;
-    Ok(HttpResponse::Ok().json(bucket_json(&bucket)))
+    Ok(HttpResponse::Ok().json(shown(&state, &bucket)))
 }
 
 pub async fn delete(

@@ -42,6 +42,7 @@ pub fn bucket_json(bucket: &Bucket) -> Value {
         "links": {
             "self": own,
             "org": format!("/api/v2/orgs/{}", bucket.org),
+            "labels": format!("{own}/labels"),
             "write": format!("/api/v2/write?org={}&bucket={}", bucket.org, bucket.id),
         },
         "labels": [],

@@ -3,6 +3,13 @@
 pub mod authorizations;
 pub mod buckets;
 pub mod cardinality;
+pub mod dbrps;
+pub mod documents;
 pub mod json;
+pub mod labels;
+pub mod legacy;
 pub mod orgs;
+pub mod people;
+pub mod telegrafs;
 pub mod users;
+pub mod variables;

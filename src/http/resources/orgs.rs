@@ -1,6 +1,6 @@
 //! `/api/v2/orgs`
 
-use super::json::{org_json, user_json};
+use super::json::org_json;
 use crate::catalog::{Action, Org};
 use crate::http::AppState;
 use crate::http::auth::Identity;
@@ -78,7 +78,7 @@ pub async fn create(
     Ok(HttpResponse::Created().json(org_json(&org)))
 }
 
-fn visible(
+pub fn visible(
     state: &AppState,
     identity: &Identity,
     id: &str,
@@ -127,45 +127,4 @@ pub async fn delete(
         .await
         .map_err(|_| ApiError::unavailable("shutting down", 1))??;
     Ok(HttpResponse::NoContent().finish())
-}
-
-fn people(
-    id: &str,
-    state: &AppState,
-    identity: &Identity,
-    owners: bool,
-) -> Result<HttpResponse, ApiError> {
-    let org = visible(state, identity, id, Action::Read)?;
-    let role = if owners { "owner" } else { "member" };
-    let people: Vec<Value> = state
-        .catalog
-        .members(org.id)
-        .iter()
-        .filter(|(member, _)| member.owner == owners)
-        .map(|(_, user)| {
-            let mut json = user_json(user, &format!("/api/v2/users/{}", user.id));
-            if let Some(json) = json.as_object_mut() {
-                json.insert("role".to_owned(), json!(role));
-            }
-            json
-        })
-        .collect();
-    let own = format!("/api/v2/orgs/{}/{role}s", org.id);
-    Ok(HttpResponse::Ok().json(json!({ "links": { "self": own }, "users": people })))
-}
-
-pub async fn members(
-    id: Path<String>,
-    state: Data<AppState>,
-    identity: Identity,
-) -> Result<HttpResponse, ApiError> {
-    people(&id, &state, &identity, false)
-}
-
-pub async fn owners(
-    id: Path<String>,
-    state: Data<AppState>,
-    identity: Identity,
-) -> Result<HttpResponse, ApiError> {
-    people(&id, &state, &identity, true)
 }
