@@ -3,8 +3,8 @@
 use super::permission::{Action, Permission};
 use super::records::Bucket;
 use super::store::{BucketFilter, Catalog};
-use crate::model::OrgId;
-use crate::query::context::{BucketLookup, VisibleBucket, VisiblePolicy};
+use crate::model::{BucketId, OrgId};
+use crate::query::context::{BucketLookup, BucketName, VisibleBucket, VisiblePolicy};
 use std::sync::Arc;
 
 /// Buckets of one org, seen through some permissions.
@@ -21,6 +21,34 @@ impl OrgLookup {
             org,
             permissions,
         }
+    }
+}
+
+impl OrgLookup {
+    /// The bucket of the org, when it may be written.
+    pub fn writable(&self, wanted: &BucketName<'_>) -> Option<BucketId> {
+        let filter = match wanted {
+            BucketName::Name(name) => BucketFilter {
+                org: Some(self.org),
+                name: Some((*name).to_owned()),
+                id: None,
+            },
+            BucketName::Id(id) => BucketFilter {
+                org: Some(self.org),
+                name: None,
+                id: Some(id.parse().ok()?),
+            },
+        };
+        let may = |bucket: &Bucket| {
+            self.permissions.iter().any(|permission| {
+                permission.allows(Action::Write, "buckets", Some(bucket.id), Some(bucket.org))
+            })
+        };
+        let found = self.catalog.buckets(&filter);
+        found
+            .iter()
+            .find(|bucket| may(bucket))
+            .map(|bucket| bucket.id)
     }
 }
 

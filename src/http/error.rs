@@ -148,6 +148,7 @@ impl ApiError {
         match error {
             QueryError::Invalid(_) | QueryError::Memory { .. } => Self::invalid(message),
             QueryError::NotFound(_) => Self::not_found(message),
+            QueryError::Forbidden(_) => Self::forbidden(message),
             QueryError::Timeout { .. } | QueryError::Busy { .. } => {
                 Self::unavailable(message, retry_after_seconds)
             }

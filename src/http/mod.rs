@@ -16,6 +16,7 @@ mod output;
 mod paging;
 mod params;
 mod query;
+mod query_writer;
 mod rate;
 mod resources;
 mod routes;

@@ -5,6 +5,7 @@
 
 use super::AppState;
 use super::error::ApiError;
+use super::query_writer::AskersWriter;
 use crate::catalog::lookup::OrgLookup;
 use crate::clock::now_ns;
 use crate::query::context::{QueryContext, QueryError};
@@ -15,6 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, Write};
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// Output is sent in pieces of about this size.
@@ -53,6 +55,11 @@ pub async fn run(
     })?;
     let gzip = accepts_gzip(answer.request);
     let (sender, mut pieces) = mpsc::channel::<Piece>(PIECES_WAITING);
+    let writer = Arc::new(AskersWriter {
+        state: state.clone(),
+        lookup: Arc::clone(&lookup),
+        runtime: Handle::current(),
+    });
     let context = QueryContext::new(
         Arc::clone(&state.source),
         lookup,
@@ -60,7 +67,8 @@ pub async fn run(
         timeout,
         state.limits.query_max_memory_bytes,
         Arc::clone(&state.query_memory),
-    );
+    )
+    .with_writer(writer);
     let running = tokio::task::spawn_blocking(move || {
         let _slot = slot;
         context.source.wait_visible(context.remaining())?;

@@ -34,6 +34,22 @@ pub trait BucketLookup: Send + Sync {
     fn policies(&self) -> Vec<VisiblePolicy>;
 }
 
+/// How a query names a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketName<'a> {
+    Name(&'a str),
+    /// 16 hex digits.
+    Id(&'a str),
+}
+
+/// Where the points of queries go: the way of all writes, with the asker's permissions.
+pub trait QueryWriter: Send + Sync {
+    /// The bucket, when there is one that the asker may write.
+    fn target(&self, wanted: &BucketName<'_>) -> Option<BucketId>;
+    /// Line protocol with nanoseconds; acknowledged when it returns.
+    fn write(&self, bucket: BucketId, lines: &[u8]) -> Result<(), QueryError>;
+}
+
 /// What a query failed with. HTTP maps these to status codes.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -43,6 +59,9 @@ pub enum QueryError {
     /// An unknown (or unreadable) bucket: 404.
     #[error("{0}")]
     NotFound(String),
+    /// The asker may not do that: 403.
+    #[error("{0}")]
+    Forbidden(String),
     /// Out of time: 503.
     #[error("query timeout of {seconds} s reached; narrow the range or raise [query] timeout")]
     Timeout { seconds: u64 },
@@ -89,6 +108,8 @@ pub struct QueryContext {
     /// Of all queries; what this one holds of it is given back at its end.
     pool: Arc<MemoryPool>,
     cancelled: Arc<AtomicBool>,
+    /// `None`: nothing can be written.
+    writer: Option<Arc<dyn QueryWriter>>,
 }
 
 impl QueryContext {
@@ -110,6 +131,26 @@ impl QueryContext {
             memory_used_bytes: AtomicUsize::new(0),
             pool,
             cancelled: Arc::new(AtomicBool::new(false)),
+            writer: None,
+        }
+    }
+
+    /// The same query, which may also write.
+    #[must_use]
+    pub fn with_writer(mut self, writer: Arc<dyn QueryWriter>) -> Self {
+        self.writer = Some(writer);
+        self
+    }
+
+    /// See [`QueryWriter::target`].
+    pub fn write_target(&self, wanted: &BucketName<'_>) -> Option<BucketId> {
+        self.writer.as_ref()?.target(wanted)
+    }
+
+    pub fn write_lines(&self, bucket: BucketId, lines: &[u8]) -> Result<(), QueryError> {
+        match &self.writer {
+            Some(writer) => writer.write(bucket, lines),
+            None => Err(QueryError::Forbidden("this query may not write".to_owned())),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod expr;
 pub mod flux;
 pub mod forecast;
 pub mod influxql;
+pub mod lines;
 pub mod memory;
 mod minimise;
 pub mod optimise;

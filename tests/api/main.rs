@@ -13,6 +13,7 @@ mod auth;
 mod buckets;
 mod config;
 mod delete;
+mod flux_writes;
 mod gzip;
 mod influxql;
 mod lifecycle;

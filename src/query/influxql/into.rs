@@ -9,11 +9,9 @@ use super::exec::{self, RowSink};
 use super::schema::Defaults;
 use super::value::Value;
 use crate::model::BucketId;
+use crate::query::lines::{Field, PIECE_BYTES, escaped, escaped_key, push_field, push_tag};
 use std::fmt::Write;
 use std::sync::Arc;
-
-/// Lines are written in pieces of about this size: well below any body, large enough to be packed well.
-const PIECE_BYTES: usize = 256 << 10;
 
 impl Session<'_> {
     pub(super) fn select_into(
@@ -122,7 +120,7 @@ impl RowSink for IntoSink<'_> {
                         push_tag(key.get_or_insert_with(|| self.key.clone()), name, text);
                     }
                 }
-                value => push_field(&mut fields, name, value),
+                value => push(&mut fields, name, value),
             }
         }
         if fields.is_empty() {
@@ -139,66 +137,14 @@ impl RowSink for IntoSink<'_> {
     }
 }
 
-fn push_tag(key: &mut String, name: &str, value: &str) {
-    key.push(',');
-    key.push_str(name);
-    key.push('=');
-    key.push_str(&escaped_key(value));
-}
-
-fn push_field(fields: &mut String, name: &str, value: &Value) {
-    let comma = if fields.is_empty() { "" } else { "," };
-    let _ = match value {
-        Value::Float(value) if value.is_finite() => write!(fields, "{comma}{name}={value:?}"),
-        Value::Integer(value) => write!(fields, "{comma}{name}={value}i"),
-        Value::Unsigned(value) => write!(fields, "{comma}{name}={value}u"),
-        Value::Boolean(value) => write!(fields, "{comma}{name}={value}"),
-        Value::String(text) => {
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"");
-            write!(fields, "{comma}{name}=\"{text}\"")
-        }
-        Value::Float(_) | Value::Null | Value::Time(_) => Ok(()),
+fn push(fields: &mut String, name: &str, value: &Value) {
+    let field = match value {
+        Value::Float(value) => Field::Float(*value),
+        Value::Integer(value) => Field::Integer(*value),
+        Value::Unsigned(value) => Field::Unsigned(*value),
+        Value::Boolean(value) => Field::Boolean(*value),
+        Value::String(text) => Field::Text(text),
+        Value::Null | Value::Time(_) => return,
     };
-}
-
-fn escaped_key(text: &str) -> String {
-    escaped(text, &[',', ' ', '='])
-}
-
-/// As line protocol escapes names.
-pub fn escaped(text: &str, special: &[char]) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if special.contains(&c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_written_with_their_types() {
-        let mut fields = String::new();
-        for (name, value) in [
-            ("f", Value::Float(1.0)),
-            ("i", Value::Integer(-2)),
-            ("u", Value::Unsigned(3)),
-            ("b", Value::Boolean(true)),
-            ("n", Value::Null),
-            ("s", Value::string("a\"b\\c")),
-        ] {
-            push_field(&mut fields, name, &value);
-        }
-        assert_eq!(fields, r#"f=1.0,i=-2i,u=3u,b=true,s="a\"b\\c""#);
-    }
-
-    #[test]
-    fn special_characters_of_keys_are_escaped() {
-        assert_eq!(escaped_key("a b,c=d"), "a\\ b\\,c\\=d");
-    }
+    push_field(fields, name, field);
 }

@@ -3,7 +3,7 @@
 use super::universe;
 
 /// Functions of the universe that are not supported yet.
-const UNIVERSE: &[&str] = &["hex", "to"];
+const UNIVERSE: &[&str] = &["hex"];
 
 /// Packages that Flux has and this version has not.
 pub const PACKAGES: &[&str] = &[

@@ -1,5 +1,6 @@
 //! `import "influxdata/influxdb"`: what the universe offers for buckets, by its full name.
 
+use super::to::{TO, WIDE_TO};
 use super::universe::{BUCKETS, FROM};
 use super::{Member, Package};
 
@@ -9,5 +10,7 @@ pub static PACKAGE: Package = Package {
     members: &[
         ("buckets", Member::Function(&BUCKETS)),
         ("from", Member::Function(&FROM)),
+        ("to", Member::Function(&TO)),
+        ("wideTo", Member::Function(&WIDE_TO)),
     ],
 };

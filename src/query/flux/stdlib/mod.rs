@@ -28,6 +28,7 @@ mod scripts;
 mod strings;
 mod tables;
 pub mod testing;
+mod to;
 pub mod universe;
 pub mod zone;
 

@@ -277,6 +277,7 @@ packages! {
         "subDuration" Member::Function(&SUB_DURATION),
         "diff" Member::Function(&super::difference::DIFF),
         "objectKeys" Member::Function(&OBJECT_KEYS),
+        "to" Member::Function(&super::to::WIDE_TO),
         "chain" Member::Text("(first, second) => second"),
         "count" Member::Text("(tables=<-) => tables |> count()"),
         "distinct" Member::Text("(tables=<-) => tables |> distinct()"),

@@ -7,7 +7,7 @@ mod inspect;
 mod joining;
 mod rows;
 pub mod series;
-mod source;
+pub mod source;
 mod states;
 mod statistics;
 mod window;
@@ -121,6 +121,7 @@ pub static PACKAGE: Package = Package {
         "tail" => rows::TAIL,
         "time" => convert::TIME,
         "timeShift" => series::TIME_SHIFT,
+        "to" => super::to::TO,
         "today" => source::TODAY,
         "top" => rows::TOP,
         "tripleExponentialDerivative" => series::TRIPLE_EXPONENTIAL_DERIVATIVE,

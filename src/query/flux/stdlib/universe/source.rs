@@ -68,7 +68,7 @@ transformation!(
 );
 
 /// Other servers can't be asked.
-fn only_here(call: &Call) -> Result<(), Failure> {
+pub fn only_here(call: &Call) -> Result<(), Failure> {
     match ["host", "token"].into_iter().find(|name| call.has(name)) {
         None => Ok(()),
         Some(name) => {
@@ -90,7 +90,7 @@ pub fn from(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure
 }
 
 /// The bucket that the call names by `bucket` or `bucketID`.
-fn find_bucket(evaluator: &Evaluator<'_>, call: &Call) -> Result<VisibleBucket, Failure> {
+pub fn find_bucket(evaluator: &Evaluator<'_>, call: &Call) -> Result<VisibleBucket, Failure> {
     let (wanted, by_id) = match (call.string("bucket"), call.string("bucketID")) {
         (Some(name), None) => (name, false),
         (None, Some(id)) => (id, true),
