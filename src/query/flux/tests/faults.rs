@@ -35,8 +35,8 @@ fn faults_are_told_before_anything_is_read() {
             "error @1:19-1:28: function math.quxx does not exist or is not supported yet",
         ),
         (
-            "from(bucket: \"b\")\n  |> holtWinters(n: 1)",
-            "error @2:6-2:17: function holtWinters is not supported yet",
+            "from(bucket: \"b\")\n  |> hex(v: 1)",
+            "error @2:6-2:9: function hex is not supported yet",
         ),
         (
             "x = ",
