@@ -114,9 +114,12 @@ fn an_unknown_bucket_is_404_and_no_token_401() {
 #[test]
 fn what_is_not_supported_is_named() {
     let server = Server::start();
-    let request = server.flux_request(&format!("{ALL} |> holtWinters(n: 10, interval: 1d)"));
+    let request = server.flux_request(&format!("import \"sql\" {ALL}"));
     let message = request.send().expect_error(400, "invalid");
-    assert!(message.contains("holtWinters"), "{message}");
+    assert!(
+        message.contains("package \"sql\" is not supported"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -198,4 +201,20 @@ fn who_prefers_no_content_gets_none_but_hears_of_errors() {
         let unknown = "from(bucket: \"nowhere\") |> range(start: 0)";
         preferring(preference, unknown).expect_error(404, "not found");
     }
+}
+
+#[test]
+fn functions_are_suggested_with_their_parameters() {
+    let server = Server::start();
+    let path = "/api/v2/query/suggestions";
+    let all = server.get(path).send().expect(200).json();
+    let functions = all["funcs"].as_array().expect("functions");
+    assert!(functions.iter().any(|found| found["name"] == "range"));
+    let one = server.get(&format!("{path}/limit")).send().expect(200);
+    let expected =
+        json!({"name": "limit", "params": {"tables": "stream", "n": "int", "offset": "int"}});
+    assert_eq!(one.json(), expected);
+    let unknown = server.get(&format!("{path}/nonsense")).send();
+    unknown.expect_error(404, "not found");
+    server.get(path).anonymous().send().expect(401);
 }
