@@ -12,7 +12,7 @@ use crate::encode::annotated_csv::{Dialect, DialectJson};
 use crate::query::flux::{self, FluxRequest};
 use crate::query::text::parse_rfc3339;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
-use actix_web::web::{Data, Payload};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -180,4 +180,31 @@ pub async fn ast(
     let ast = flux::ast_json(&body.query)
         .map_err(|error| ApiError::invalid(format!("invalid AST: {error}")))?;
     Ok(HttpResponse::Ok().json(json!({ "ast": ast })))
+}
+
+/// A function's name and its parameters with their types.
+fn suggestion_json(suggestion: &flux::stdlib::Suggestion) -> Value {
+    let parameters = suggestion.parameters.iter();
+    let parameters: serde_json::Map<String, Value> = parameters
+        .map(|(name, kind)| (name.clone(), json!(kind)))
+        .collect();
+    json!({ "name": suggestion.name, "params": parameters })
+}
+
+/// `GET /api/v2/query/suggestions`: the functions that there are.
+pub async fn suggestions(_identity: Identity) -> HttpResponse {
+    let functions: Vec<Value> = flux::suggestions().iter().map(suggestion_json).collect();
+    HttpResponse::Ok().json(json!({ "funcs": functions }))
+}
+
+/// `GET /api/v2/query/suggestions/{name}`
+pub async fn suggestion(name: Path<String>, _identity: Identity) -> Result<HttpResponse, ApiError> {
+    let all = flux::suggestions();
+    let found = all.iter().find(|found| *found.name == **name);
+    let found = found.ok_or_else(|| {
+        ApiError::not_found(format!(
+            "there is no function {name} in the universe of Flux"
+        ))
+    })?;
+    Ok(HttpResponse::Ok().json(suggestion_json(found)))
 }

@@ -83,6 +83,8 @@ fn configure_v2(config: &mut ServiceConfig) {
         .service(closed("/query", "POST").route(post().to(query::query)))
         .service(closed("/query/analyze", "POST").route(post().to(query::analyze)))
         .service(closed("/query/ast", "POST").route(post().to(query::ast)))
+        .service(closed("/query/suggestions", "GET").route(get().to(query::suggestions)))
+        .service(closed("/query/suggestions/{name}", "GET").route(get().to(query::suggestion)))
         .service(closed("/me", "GET").route(get().to(session::me)))
         .service(closed("/me/password", "PUT").route(put().to(session::set_own_password)))
         .service(closed("/backup/checkpoints", "POST").route(post().to(backup::create)))
@@ -166,6 +168,7 @@ async fn links() -> HttpResponse {
             "self": "/api/v2/query",
             "ast": "/api/v2/query/ast",
             "analyze": "/api/v2/query/analyze",
+            "suggestions": "/api/v2/query/suggestions",
         },
         "setup": "/api/v2/setup",
         "signin": "/api/v2/signin",

@@ -33,3 +33,4 @@ pub use request::{
     Diagnostic, FluxRequest, analyze, ast_json, execute, execute_for_errors,
     execute_without_output, plan,
 };
+pub use stdlib::suggestions;

@@ -26,6 +26,7 @@ mod sampledata;
 mod schema;
 mod scripts;
 mod strings;
+mod suggestions;
 mod tables;
 pub mod testing;
 mod to;
@@ -34,6 +35,7 @@ pub mod zone;
 
 pub use absent::describe_undefined;
 pub use call::{Accepts, Call, Need, Parameter};
+pub use suggestions::{Suggestion, suggestions};
 
 use super::error::Failure;
 use super::eval::Evaluator;
