@@ -11,7 +11,7 @@ command -v dpkg-deb >/dev/null && command -v objdump >/dev/null || {
 work=$(mktemp -d)
 server=
 finish() {
-  if [ -n "$server" ]; then kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; fi
+  if [ -n "$server" ]; then kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; fi
   rm -rf "$work"
 }
 trap finish EXIT
@@ -34,9 +34,11 @@ package() { dpkg --root="$root" --force-not-root,depends,script-chrootless,confo
 # Writes a point with this value, then counts all.
 serve() {
   local value=$1 wanted=$2
+  # Emptied here: the server's own redirection may come after the first look.
+  : >"$work/log"
   "$root/usr/bin/influxd" run --config "$root/etc/influxd/influxd.toml" \
     --storage-path "$root/var/lib/influxd" --http-bind-address 127.0.0.1:0 --setup-username u \
-    --setup-org o --setup-bucket b --setup-token a-token-of-the-check 2>"$work/log" &
+    --setup-org o --setup-bucket b --setup-token a-token-of-the-check 2>>"$work/log" &
   server=$!
   for _ in $(seq 1 300); do
     grep -q 'listening on' "$work/log" && break
@@ -44,13 +46,14 @@ serve() {
     sleep 0.1
   done
   local host
-  host=$(grep -o 'http://[0-9.:]*' "$work/log" | head -n 1)
+  host=$(grep -o 'http://[0-9.:]*' "$work/log" | head -n 1) || fail "it does not listen: $(cat "$work/log")"
   local client=("$root/usr/bin/influxd")
   export INFLUX_HOST=$host INFLUX_TOKEN=a-token-of-the-check INFLUX_BUCKET=b
   "${client[@]}" write "m f=$value $value"
   "${client[@]}" query --influxql --format csv 'SELECT count(f) FROM m' | grep -q ",$wanted\$" ||
     fail "not $wanted points"
-  kill "$server" && wait "$server"
+  kill "$server"
+  wait "$server" || fail "it ended with status $?"
   server=
 }
 
