@@ -3,8 +3,8 @@
 use super::auth::identify;
 use super::error::ApiError;
 use super::resources::{
-    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, telegrafs, users,
-    variables,
+    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, rejected, telegrafs,
+    users, variables,
 };
 use super::{
     AppState, BUILD, COMPATIBLE_VERSION, backup, delete as delete_points, health, metrics, query,
@@ -124,6 +124,7 @@ fn configure_resources(config: &mut ServiceConfig) {
                 .route(delete().to(buckets::delete)),
         )
         .service(closed("/buckets/{id}/cardinality", "GET").route(get().to(cardinality::get)))
+        .service(closed("/buckets/{id}/rejected", "GET").route(get().to(rejected::list)))
         .service(
             closed("/users", "GET, POST")
                 .route(get().to(users::list))

@@ -2,7 +2,7 @@
 
 use crate::engine::source::SeriesPredicate;
 use crate::line_protocol::ParseError;
-use crate::model::{BucketId, BucketSettings, Precision, TimeRange};
+use crate::model::{BucketId, BucketSettings, FieldType, Precision, TimeRange};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -41,6 +41,23 @@ pub struct RejectedCount {
     /// `type_conflict`, `retention`, ...
     pub reason: &'static str,
     pub points: u64,
+}
+
+/// Points of one series that were rejected for one cause.
+#[derive(Debug, Clone)]
+pub struct RejectedSample {
+    /// When they were, nanoseconds since 1970.
+    pub at_ns: i64,
+    pub reason: &'static str,
+    pub measurement: String,
+    /// Empty when the reason is not a field's.
+    pub field: String,
+    /// What came and what the field is.
+    pub types: Option<(FieldType, FieldType)>,
+    pub points: u64,
+    /// Of the first of them, as is the line: line protocol with nanoseconds, cut off after 4 KiB.
+    pub error: String,
+    pub line: Option<String>,
 }
 
 /// Figures for /metrics.
@@ -98,6 +115,9 @@ pub trait PointWriter: Send + Sync {
     ) -> Result<(), WriteError>;
 
     fn figures(&self) -> WriteFigures;
+
+    /// The latest rejections of a bucket since the start, newest first; at most 100.
+    fn rejected(&self, bucket: BucketId) -> Vec<RejectedSample>;
 
     /// `None` when writes are possible; else why not (recovery progress, storage failure).
     fn not_ready(&self) -> Option<String>;

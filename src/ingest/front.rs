@@ -1,6 +1,6 @@
 //! The front door of the write path, and the place where its parts are put together.
 
-use super::api::{Acknowledgement, PointWriter, WriteError, WriteFigures};
+use super::api::{Acknowledgement, PointWriter, RejectedSample, WriteError, WriteFigures};
 use super::housekeeping::Compaction;
 use super::partition::owner_of;
 use super::partition::{Counters, Job, Partition};
@@ -600,6 +600,7 @@ impl PointWriter for Ingest {
         self.buckets.write().remove(&bucket);
         self.parsers.lock().retain(|(owner, _)| *owner != bucket);
         self.forget_in_writers(bucket);
+        self.rejections.forget_bucket(bucket);
         self.fields.forget_bucket(bucket);
         self.ids.forget_bucket(bucket);
         let deleted = self.delete_stored(bucket);
@@ -654,6 +655,10 @@ impl PointWriter for Ingest {
             sync_failed: self.store.sync_failure().is_some(),
             syncs: self.store.syncs(),
         }
+    }
+
+    fn rejected(&self, bucket: BucketId) -> Vec<RejectedSample> {
+        self.rejections.samples(bucket)
     }
 
     fn not_ready(&self) -> Option<String> {

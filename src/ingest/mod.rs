@@ -20,10 +20,13 @@ pub mod partition;
 pub mod queue;
 pub mod recovery;
 pub mod rejected;
+mod sample;
 pub mod submission;
 pub mod writer;
 
-pub use api::{Acknowledgement, PointWriter, RejectedCount, WriteError, WriteFigures};
+pub use api::{
+    Acknowledgement, PointWriter, RejectedCount, RejectedSample, WriteError, WriteFigures,
+};
 pub use front::{Ingest, IngestOptions};
 
 #[cfg(test)]

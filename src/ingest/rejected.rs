@@ -1,15 +1,22 @@
-//! Valid points that were not written, and why: counted, logged now and then, and kept for `_monitoring`.
+//! Valid points that were not written, and why: counted, logged now and then, and kept for `_monitoring` and for
+//! those who ask what became of their points.
 
-use super::api::RejectedCount;
+use super::api::{RejectedCount, RejectedSample};
 use crate::model::{BucketId, BucketSettings, FieldType};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Distinct rejections that wait to be reported; more are only counted.
 const WAITING_MAX: usize = 1000;
 /// At most one log line per bucket and reason in this time.
 const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Samples that are kept of a bucket, and of one cause in it: a flood of one kind must not hide the others.
+const SAMPLES_MAX: usize = 100;
+const SAMPLES_OF_CAUSE_MAX: usize = 10;
+/// Buckets that samples are kept of; with lines of at most 4 KiB that bounds the memory.
+const SAMPLED_BUCKETS_MAX: usize = 100;
 
 /// Why a point was rejected. The names are part of the metrics and of `_monitoring`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +48,8 @@ pub struct Rejection {
     pub count: u64,
     /// What a person should read, from the first such point.
     pub error: String,
+    /// The first such point as line protocol.
+    pub line: Option<String>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -57,6 +66,7 @@ struct State {
     counts: HashMap<(BucketId, Reason), u64>,
     waiting: HashMap<Cause, Rejection>,
     logged: HashMap<(BucketId, Reason), (Instant, u64)>,
+    samples: HashMap<BucketId, VecDeque<(Cause, RejectedSample)>>,
 }
 
 #[derive(Default)]
@@ -79,11 +89,23 @@ impl Rejections {
             field: rejection.field.clone(),
             types: rejection.types,
         };
+        keep_sample(&mut state.samples, &cause, &rejection);
         if let Some(waiting) = state.waiting.get_mut(&cause) {
             waiting.count += rejection.count;
         } else if state.waiting.len() < WAITING_MAX {
             state.waiting.insert(cause, rejection);
         }
+    }
+
+    /// The latest of a bucket, newest first.
+    pub fn samples(&self, bucket: BucketId) -> Vec<RejectedSample> {
+        let state = self.state.lock();
+        let samples = state.samples.get(&bucket).into_iter().flatten().rev();
+        samples.map(|(_, sample)| sample.clone()).collect()
+    }
+
+    pub fn forget_bucket(&self, bucket: BucketId) {
+        self.state.lock().samples.remove(&bucket);
     }
 
     pub fn counts(&self) -> Vec<RejectedCount> {
@@ -112,6 +134,39 @@ impl Rejections {
     }
 }
 
+fn keep_sample(
+    samples: &mut HashMap<BucketId, VecDeque<(Cause, RejectedSample)>>,
+    cause: &Cause,
+    rejection: &Rejection,
+) {
+    if !samples.contains_key(&cause.bucket) && samples.len() >= SAMPLED_BUCKETS_MAX {
+        return;
+    }
+    let samples = samples.entry(cause.bucket).or_default();
+    let mut alike =
+        (0..samples.len()).filter(|at| samples.get(*at).is_some_and(|(c, _)| c == cause));
+    let oldest_alike = alike.next();
+    if oldest_alike.is_some() && alike.count() + 1 >= SAMPLES_OF_CAUSE_MAX {
+        oldest_alike.and_then(|at| samples.remove(at));
+    } else if samples.len() >= SAMPLES_MAX {
+        samples.pop_front();
+    }
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let sample = RejectedSample {
+        at_ns: i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX),
+        reason: rejection.reason.name(),
+        measurement: rejection.measurement.clone(),
+        field: rejection.field.clone(),
+        types: rejection.types,
+        points: rejection.count,
+        error: rejection.error.clone(),
+        line: rejection.line.clone(),
+    };
+    samples.push_back((cause.clone(), sample));
+}
+
 fn log_now_and_then(state: &mut State, rejection: &Rejection, total: u64) {
     let key = (rejection.bucket.id, rejection.reason);
     let now = Instant::now();
@@ -133,4 +188,63 @@ fn log_now_and_then(state: &mut State, rejection: &Rejection, total: u64) {
         rejection.reason.name(),
         rejection.error,
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OrgId;
+
+    const BUCKET: BucketId = BucketId::new(1).expect("not 0");
+
+    fn rejection(field: &str, line: usize) -> Rejection {
+        Rejection {
+            bucket: BucketSettings {
+                id: BUCKET,
+                org: OrgId::new(2).expect("not 0"),
+                retention_ns: 0,
+                shard_ns: 3_600_000_000_000,
+                monitoring: None,
+            },
+            reason: Reason::TypeConflict,
+            measurement: "m".to_owned(),
+            field: field.to_owned(),
+            types: Some((FieldType::Float, FieldType::Integer)),
+            count: 1,
+            error: String::new(),
+            line: Some(line.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_flood_of_one_kind_does_not_hide_the_others() {
+        let rejections = Rejections::default();
+        rejections.add(rejection("rare", 0));
+        for line in 1..1000 {
+            rejections.add(rejection("often", line));
+        }
+        let samples = rejections.samples(BUCKET);
+        let lines: Vec<_> = samples
+            .iter()
+            .filter_map(|sample| sample.line.clone())
+            .collect();
+        assert_eq!(
+            lines.first().map(String::as_str),
+            Some("999"),
+            "newest first"
+        );
+        assert_eq!(lines.last().map(String::as_str), Some("0"));
+        assert_eq!(lines.len(), SAMPLES_OF_CAUSE_MAX + 1);
+    }
+
+    #[test]
+    fn samples_are_bounded_and_go_with_their_bucket() {
+        let rejections = Rejections::default();
+        for line in 0..1000 {
+            rejections.add(rejection(&format!("f{line}"), line));
+        }
+        assert_eq!(rejections.samples(BUCKET).len(), SAMPLES_MAX);
+        rejections.forget_bucket(BUCKET);
+        assert!(rejections.samples(BUCKET).is_empty());
+    }
 }

@@ -5,6 +5,7 @@ use super::journal::EntryWriter;
 use super::partition::owner_of;
 use super::partition::{Job, Partition};
 use super::rejected::{Reason, Rejection, Rejections};
+use super::sample;
 use super::submission::{Message, Submission};
 use crate::engine::rewrite::has_points;
 use crate::engine::run::{ColumnIn, RowsIn};
@@ -324,7 +325,7 @@ impl Writer {
         let place = match self.table.find_or_create(bucket, &wanted.key)? {
             Found::At(place) => place,
             Found::Full { limit } => {
-                self.reject_full(submission, series, rows.len(), limit);
+                self.reject_full(submission, series, &rows, limit);
                 return Ok(());
             }
         };
@@ -391,7 +392,7 @@ impl Writer {
                 });
             }
             Outcome::Conflict { field, got, want } => {
-                self.reject_conflict(submission, target, &field, (got, want), rows.len());
+                self.reject_conflict(submission, target, &field, (got, want), rows);
             }
         }
         Ok(())
@@ -523,18 +524,17 @@ impl Writer {
             .filter(|row| time_of(row) >= oldest)
             .collect();
         let measurement = measurement_of(submission, series);
-        let first = rows
-            .iter()
-            .map(time_of)
-            .find(|time| *time < oldest)
-            .unwrap_or_default();
+        let first = rows.iter().copied().find(|row| time_of(row) < oldest);
+        let first = first.unwrap_or_default();
         self.rejections.add(Rejection {
             bucket: submission.bucket,
             reason: Reason::Retention,
             error: format!(
-                "point of measurement \"{measurement}\" at {first} ns is older than the bucket's \
-                 retention allows (oldest kept: {oldest} ns)"
+                "point of measurement \"{measurement}\" at {} ns is older than the bucket's \
+                 retention allows (oldest kept: {oldest} ns)",
+                time_of(&first)
             ),
+            line: sample::line(&submission.batch, first),
             measurement,
             field: String::new(),
             types: None,
@@ -549,7 +549,7 @@ impl Writer {
         target: &Target<'_>,
         field: &str,
         (got, want): (FieldType, FieldType),
-        count: usize,
+        rows: &[u32],
     ) {
         let measurement = target.key.measurement().to_owned();
         self.rejections.add(Rejection {
@@ -562,11 +562,12 @@ impl Writer {
             measurement,
             field: field.to_owned(),
             types: Some((got, want)),
-            count: count as u64,
+            count: rows.len() as u64,
+            line: line_of_first(submission, rows),
         });
     }
 
-    fn reject_full(&self, submission: &Submission, series: usize, count: usize, limit: u32) {
+    fn reject_full(&self, submission: &Submission, series: usize, rows: &[u32], limit: u32) {
         let measurement = measurement_of(submission, series);
         self.rejections.add(Rejection {
             bucket: submission.bucket,
@@ -578,7 +579,8 @@ impl Writer {
             measurement,
             field: String::new(),
             types: None,
-            count: count as u64,
+            count: rows.len() as u64,
+            line: line_of_first(submission, rows),
         });
     }
 
@@ -697,6 +699,10 @@ impl Writer {
         // Who asked may have given up waiting.
         let _ = done.send(());
     }
+}
+
+fn line_of_first(submission: &Submission, rows: &[u32]) -> Option<String> {
+    sample::line(&submission.batch, *rows.first()?)
 }
 
 fn measurement_of(submission: &Submission, series: usize) -> String {

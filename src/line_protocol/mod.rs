@@ -3,6 +3,7 @@
 pub mod batch;
 mod error;
 mod escape;
+pub mod lines;
 mod number;
 mod parse;
 pub mod reference;

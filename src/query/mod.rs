@@ -9,7 +9,6 @@ pub mod expr;
 pub mod flux;
 pub mod forecast;
 pub mod influxql;
-pub mod lines;
 pub mod memory;
 mod minimise;
 pub mod optimise;

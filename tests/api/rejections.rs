@@ -162,3 +162,47 @@ fn series_above_the_limit_are_rejected_and_known_ones_go_on() {
     });
     assert!(!metrics.is_empty());
 }
+
+#[test]
+fn rejected_points_are_listed_as_the_lines_they_were() {
+    let server = Server::start();
+    let bucket = server.bucket_id("bucket");
+    let list = |path: &str| server.get(path).send().expect(200).json();
+    let path = format!("/api/v2/buckets/{bucket}/rejected");
+    let none = list(&path);
+    assert_eq!(none["rejected"].as_array().map(Vec::len), Some(0));
+    server.write("m,t=a\\ b f=1i,s=\"x\" 1").expect(204);
+    server
+        .write("m,t=a\\ b f=2i 2\nm,t=a\\ b s=\"q\\\"\",f=2.5 3\nm,t=a\\ b s=\"y\",f=3.5 4")
+        .expect(204);
+    wait_until_counted(&server, &bucket, "type_conflict", 2);
+    let answer = list(&path);
+    assert_eq!(answer["bucketID"], bucket.as_str());
+    let rejected = answer["rejected"].as_array().expect("a list");
+    assert_eq!(rejected.len(), 1, "{answer}");
+    for (key, value) in [
+        ("reason", "type_conflict"),
+        ("measurement", "m"),
+        ("field", "f"),
+        ("gotType", "float"),
+        ("wantType", "integer"),
+        ("line", "m,t=a\\ b s=\"q\\\"\",f=2.5 3"),
+    ] {
+        assert_eq!(rejected[0][key], value, "{key} of {answer}");
+    }
+    assert_eq!(rejected[0]["points"], 2);
+    let error = rejected[0]["error"].as_str().expect("a text");
+    assert!(error.contains("already exists as type integer"), "{error}");
+    assert!(
+        rejected[0]["time"]
+            .as_str()
+            .is_some_and(|time| time.starts_with("20"))
+    );
+
+    server
+        .get("/api/v2/buckets/0000000000000001/rejected")
+        .send()
+        .expect(404);
+    let stranger = server.token_of_new_org("strangers");
+    server.get(&path).token(&stranger).send().expect(401);
+}

@@ -10,6 +10,7 @@ pub mod labels;
 pub mod legacy;
 pub mod orgs;
 pub mod people;
+pub mod rejected;
 pub mod telegrafs;
 pub mod users;
 pub mod variables;

@@ -8,8 +8,8 @@ use super::error::{Result, StatementError};
 use super::exec::{self, RowSink};
 use super::schema::Defaults;
 use super::value::Value;
+use crate::line_protocol::lines::{Field, PIECE_BYTES, escaped, escaped_key, push_field, push_tag};
 use crate::model::BucketId;
-use crate::query::lines::{Field, PIECE_BYTES, escaped, escaped_key, push_field, push_tag};
 use std::fmt::Write;
 use std::sync::Arc;
 

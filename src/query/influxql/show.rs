@@ -11,8 +11,8 @@ use super::fold::{Constants, TimeBounds};
 use super::schema::{Defaults, LoadedMeasurement, Schema, bucket_of, database_policies, load};
 use super::value::{DataType, Value};
 use crate::engine::source::{SeriesInfo, SeriesPredicate, TextMatch};
+use crate::line_protocol::lines::escaped;
 use crate::query::context::{QueryContext, VisiblePolicy};
-use crate::query::lines::escaped;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

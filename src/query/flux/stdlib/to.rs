@@ -4,6 +4,9 @@
 use super::universe::series::{cells_of, invalid};
 use super::universe::source::{find_bucket, only_here};
 use super::{Accepts, Builtin, Call, Parameter, tables};
+use crate::line_protocol::lines::{
+    Field, PIECE_BYTES, escaped, escaped_key, has_form, push_field, push_tag,
+};
 use crate::model::BucketId;
 use crate::query::context::{BucketName, QueryContext, QueryError};
 use crate::query::exec::Tables;
@@ -12,9 +15,6 @@ use crate::query::flux::error::Failure;
 use crate::query::flux::eval::Evaluator;
 use crate::query::flux::eval::rows::{RowProgram, RowRunner, record_of_row};
 use crate::query::flux::value::Value;
-use crate::query::lines::{
-    Field, PIECE_BYTES, escaped, escaped_key, has_form, push_field, push_tag,
-};
 use crate::query::table::{Kind, Table, Value as Cell};
 use std::fmt;
 use std::fmt::Write;

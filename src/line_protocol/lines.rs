@@ -1,4 +1,4 @@
-//! Line protocol of what queries write.
+//! Points as line protocol: what queries write, and what people are shown of rejected points.
 
 use std::fmt::Write;
 
