@@ -284,10 +284,16 @@ fn compare(op: BinaryOp, left: &Value, right: &Value) -> Result<Value, QueryErro
 pub fn convert(kind: Kind, value: Value) -> Result<Value, QueryError> {
     let fail = |value: &Value| {
         let from = value.kind().map_or("null", Kind::name);
-        QueryError::Invalid(format!(
-            "cannot convert {from} {value:?} to {}",
-            kind.name()
-        ))
+        let to = kind.name();
+        QueryError::Invalid(match value {
+            Value::String(text) => {
+                format!("cannot convert string {text:?} to {to} due to invalid syntax")
+            }
+            Value::Float(number) => format!("cannot convert float {number} to {to}"),
+            Value::Integer(number) => format!("cannot convert int {number} to {to}"),
+            Value::Unsigned(number) => format!("cannot convert uint {number} to {to}"),
+            _ => format!("cannot convert {from} to {to}"),
+        })
     };
     if value == Value::Null || value.kind() == Some(kind) {
         return Ok(value);
@@ -320,6 +326,8 @@ pub fn convert(kind: Kind, value: Value) -> Result<Value, QueryError> {
         (Kind::Boolean, Value::Integer(1)) => Some(Value::Boolean(true)),
         (Kind::Boolean, Value::Unsigned(0)) => Some(Value::Boolean(false)),
         (Kind::Boolean, Value::Unsigned(1)) => Some(Value::Boolean(true)),
+        (Kind::Boolean, Value::Float(number)) if *number == 0.0 => Some(Value::Boolean(false)),
+        (Kind::Boolean, Value::Float(number)) if *number == 1.0 => Some(Value::Boolean(true)),
         (Kind::Boolean, Value::String(text)) => match &**text {
             "true" => Some(Value::Boolean(true)),
             "false" => Some(Value::Boolean(false)),
@@ -329,7 +337,9 @@ pub fn convert(kind: Kind, value: Value) -> Result<Value, QueryError> {
         (Kind::String, Value::Integer(number)) => Some(Value::string(&number.to_string())),
         (Kind::String, Value::Unsigned(number)) => Some(Value::string(&number.to_string())),
         (Kind::String, Value::Boolean(value)) => Some(Value::string(&value.to_string())),
-        (Kind::String, Value::Time(time)) => Some(Value::string(&super::text::rfc3339(*time))),
+        (Kind::String, Value::Time(time)) => {
+            Some(Value::string(&super::text::rfc3339_nanoseconds(*time)))
+        }
         (Kind::Time, Value::Integer(time)) => Some(Value::Time(*time)),
         (Kind::Time, Value::Unsigned(time)) => Some(Value::Time(time.cast_signed())),
         (Kind::Time, Value::String(text)) => super::text::parse_rfc3339(text).map(Value::Time),

@@ -10,6 +10,15 @@ pub fn rfc3339(time_ns: i64) -> String {
     out
 }
 
+/// RFC 3339 in UTC with nine fractional digits always, as Flux's `string` writes times.
+pub fn rfc3339_nanoseconds(time_ns: i64) -> String {
+    let mut out = String::with_capacity(30);
+    push_rfc3339(time_ns - time_ns.rem_euclid(1_000_000_000), &mut out);
+    out.pop();
+    let _ = write!(out, ".{:09}Z", time_ns.rem_euclid(1_000_000_000));
+    out
+}
+
 pub fn push_rfc3339(time_ns: i64, out: &mut String) {
     let seconds = time_ns.div_euclid(1_000_000_000);
     let nanoseconds = time_ns.rem_euclid(1_000_000_000);

@@ -214,7 +214,10 @@ pub fn duplicate(mut table: Table, column: &str, into: &str) -> Result<Table, Qu
         Some(have) => have.cells = cells,
         None => table.columns.push(Column::new(into, cells)),
     }
-    table.key = table.key.without(|label| label == into);
+    table.key = match table.key.get(column).cloned() {
+        Some(value) if table.key.has(into) => table.key.with(into, value),
+        _ => table.key.without(|label| label == into),
+    };
     Ok(table)
 }
 
@@ -325,9 +328,12 @@ fn identity(value: &Value) -> (u8, u64, Option<Arc<str>>) {
 
 pub fn fill(mut table: Table, label: &str, with: &Fill) -> Result<Table, QueryError> {
     let Some(at) = table.position(label) else {
-        return Err(QueryError::Invalid(format!(
-            "fill: no column \"{label}\" exists"
-        )));
+        // A column that is not there is filled wholly, or has nothing to fill from.
+        if let Fill::Value(value) = with {
+            let column = Column::constant(label, value.clone(), table.rows());
+            table.columns.push(column);
+        }
+        return Ok(table);
     };
     let Some(column) = table.columns.get_mut(at) else {
         return Ok(table);

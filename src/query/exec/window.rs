@@ -5,7 +5,7 @@ use crate::model::TimeRange;
 use crate::query::context::{QueryContext, QueryError};
 use crate::query::plan::{Aggregate, AggregateWindow, Duration, Window, WindowFunction};
 use crate::query::table::{Cells, Column, Kind, Table, Value};
-use chrono::{DateTime, Months};
+use chrono::{DateTime, Datelike, Months};
 
 /// Windows of one query; more is a typing error, not a question.
 const WINDOWS_MAX: usize = 10_000_000;
@@ -42,32 +42,31 @@ pub fn add(time: i64, duration: Duration, times: i64) -> Option<i64> {
     time.checked_add(duration.nanoseconds.checked_mul(times)?)
 }
 
-/// Start of the last window that begins at or before `time`.
+/// Windows are numbered from the one that starts at the epoch, moved by the offset.
+fn start_of(window: Window, number: i64) -> Option<i64> {
+    let zero = add(0, window.offset, 1)?;
+    add(zero, window.every, number)
+}
+
+/// Number of the last window that begins at or before `time`.
 fn first_window(window: Window, time: i64) -> Result<i64, QueryError> {
     let beyond = || QueryError::Invalid("window: times are out of range".to_owned());
-    let shifted = add(time, window.offset, -1).ok_or_else(beyond)?;
-    let start = if window.every.months > 0 {
-        let date =
-            DateTime::from_timestamp(shifted.div_euclid(1_000_000_000), 0).ok_or_else(beyond)?;
-        use chrono::Datelike;
-        let months = i64::from(date.year() - 1970) * 12 + i64::from(date.month0());
-        let aligned = months - months.rem_euclid(window.every.months);
-        add(
-            0,
-            Duration {
-                months: 1,
-                nanoseconds: 0,
-            },
-            aligned,
-        )
-        .ok_or_else(beyond)?
-    } else {
-        let every = window.every.nanoseconds.max(1);
-        shifted
-            .checked_sub(shifted.rem_euclid(every))
-            .ok_or_else(beyond)?
+    if window.every.months <= 0 {
+        let zero = add(0, window.offset, 1).ok_or_else(beyond)?;
+        let since = time.checked_sub(zero).ok_or_else(beyond)?;
+        return Ok(since.div_euclid(window.every.nanoseconds.max(1)));
+    }
+    let month = |time: i64| {
+        let date = DateTime::from_timestamp(time.div_euclid(1_000_000_000), 0)?;
+        Some(i64::from(date.year()) * 12 + i64::from(date.month0()))
     };
-    add(start, window.offset, 1).ok_or_else(beyond)
+    let zero = add(0, window.offset, 1)
+        .and_then(month)
+        .ok_or_else(beyond)?;
+    let months = month(time).ok_or_else(beyond)? - zero;
+    let number = months.div_euclid(window.every.months);
+    let begins_after = start_of(window, number).ok_or_else(beyond)? > time;
+    Ok(number - i64::from(begins_after))
 }
 
 /// Windows that touch the range, cut at its ends.
@@ -89,13 +88,16 @@ pub fn bounds_within(
             "window: every can't mix months with shorter units".to_owned(),
         ));
     }
-    let adjacent = window.period == window.every;
+    let out_of_range = || QueryError::Invalid("window: times are out of range".to_owned());
+    // A month after the last day of a short month is not the next window's start.
+    let adjacent = window.period == window.every
+        && (window.every.months == 0 || window.offset == Duration::default());
     let zone = window.zone;
     let utc = |local: i64| match zone.is_utc() {
         true => local,
         false => zone.utc(local),
     };
-    let mut start = match zone.is_utc() {
+    let mut number = match zone.is_utc() {
         true => first_window(window, range.start)?,
         // A clock that was set back has shown earlier windows before.
         false => {
@@ -105,16 +107,18 @@ pub fn bounds_within(
     };
     if !adjacent {
         // Earlier windows may still reach into the range.
-        while let Some(before) = add(start, window.every, -1)
+        while let Some(before) = start_of(window, number - 1)
             && add(before, window.period, 1).is_some_and(|stop| utc(stop) > range.start)
         {
-            start = before;
+            number -= 1;
         }
     }
+    let mut start = start_of(window, number).ok_or_else(out_of_range)?;
     let mut bounds = vec![range.start];
     let mut pairs = Vec::new();
     while utc(start) < range.stop {
-        let next = add(start, window.every, 1).unwrap_or(i64::MAX);
+        number += 1;
+        let next = start_of(window, number).unwrap_or(i64::MAX);
         let stop = add(start, window.period, 1).unwrap_or(i64::MAX);
         let (from, to) = (utc(start), utc(stop));
         // A window that the clocks skip is none.

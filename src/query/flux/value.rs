@@ -29,6 +29,8 @@ pub enum Value {
     Record(Arc<Record>),
     /// Pairs in the order of their keys.
     Dict(Arc<Vec<(Value, Value)>>),
+    /// A value whose type is only known when the program runs (`experimental/dynamic`).
+    Dynamic(Arc<Value>),
     Function(Function),
     Package(&'static Package),
     Stream(Stream),
@@ -69,10 +71,19 @@ impl Value {
             Self::Array(_) => "array",
             Self::Record(_) | Self::Row(_) => "record",
             Self::Dict(_) => "dictionary",
+            Self::Dynamic(_) => "dynamic",
             Self::Function(_) => "function",
             Self::Package(_) => "package",
             Self::Stream(_) => "stream",
             Self::Cell(_) => "a value of the row",
+        }
+    }
+
+    /// What a dynamic value holds; any other value is itself.
+    pub fn undressed(&self) -> &Self {
+        match self {
+            Self::Dynamic(inner) => inner,
+            plain => plain,
         }
     }
 
@@ -89,6 +100,7 @@ impl Value {
     pub fn depends_on_row(&self) -> bool {
         match self {
             Self::Cell(_) | Self::Row(_) => true,
+            Self::Dynamic(inner) => inner.depends_on_row(),
             Self::Array(items) => items.iter().any(Self::depends_on_row),
             Self::Record(fields) => fields.values().any(Self::depends_on_row),
             Self::Dict(pairs) => pairs

@@ -320,9 +320,21 @@ pub fn member(object: &Value, property: &PropertyKey, span: Span) -> Result<Valu
     let found = match object {
         Value::Record(record) => record.get(name).cloned(),
         Value::Row(record) => record.get(name),
+        Value::Dynamic(inner) => return dynamic_member(inner, name, span),
         other => return Err(expected("a record", other, span)),
     };
     found.ok_or_else(|| FluxError::check(span, format!("record is missing label {name}")).into())
+}
+
+/// What a dynamic record lacks is null.
+fn dynamic_member(object: &Value, name: &Name, span: Span) -> Result<Value, Failure> {
+    let Value::Record(record) = object else {
+        let found = object.type_name();
+        let message = format!("cannot access property {name:?} on value of type {found}");
+        return Err(FluxError::run(span, message).into());
+    };
+    let missing = || Value::Dynamic(Arc::new(Value::Null));
+    Ok(record.get(name).cloned().unwrap_or_else(missing))
 }
 
 pub fn expected(wanted: &str, found: &Value, span: Span) -> Failure {

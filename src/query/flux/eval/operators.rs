@@ -36,7 +36,9 @@ impl Evaluator<'_> {
                 row::join([&value], |[cell]| Expr::Exists(Box::new(cell))),
                 span,
             ),
-            (UnaryOperator::Exists, known) => Ok(Value::Boolean(!matches!(known, Value::Null))),
+            (UnaryOperator::Exists, known) => {
+                Ok(Value::Boolean(!matches!(known.undressed(), Value::Null)))
+            }
             (UnaryOperator::Not, Value::Boolean(value)) => Ok(Value::Boolean(!value)),
             (UnaryOperator::Not, Value::Cell(_)) => {
                 let make = |[cell]: [Expr; 1]| Expr::Unary(UnaryOp::Not, Box::new(cell));
@@ -126,6 +128,14 @@ impl Evaluator<'_> {
                 Value::Cell(_) | Value::Null => open.push(value),
                 other => return Err(expected("bool", &other, part.span)),
             }
+        }
+        if !open.iter().any(|part| matches!(part, Value::Cell(_))) {
+            let decided = open.iter().find(|part| !matches!(part, Value::Null));
+            return Ok(match (decided, open.first()) {
+                (Some(decided), _) => decided.clone(),
+                (None, Some(null)) => null.clone(),
+                (None, None) => Value::Boolean(!decisive),
+            });
         }
         let op = if decisive {
             BinaryOp::Or

@@ -2,7 +2,7 @@
 
 use super::{Evaluator, ScopeId, Yield};
 use crate::query::flux::ast::{
-    Block, Expression, File, Import, OptionTarget, Statement, StatementKind,
+    Block, Expression, ExpressionKind, File, Import, OptionTarget, Statement, StatementKind,
 };
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::stdlib::{self, zone::read_zone};
@@ -42,6 +42,32 @@ impl Evaluator<'_> {
         body.body
             .iter()
             .try_for_each(|statement| self.statement(statement, scope))
+    }
+
+    /// The same for a case that extends another: `super()` stands for the other's statements.
+    pub fn extended_test_case(&mut self, body: &Block, base: &Block) -> Result<(), Failure> {
+        let scope = self.new_scope(Self::GLOBAL);
+        for statement in &body.body {
+            if is_super(statement) {
+                for statement in &base.body {
+                    self.statement(statement, scope)?;
+                }
+            } else {
+                self.statement(statement, scope)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `option testing.tags` holds the tag.
+    pub fn is_tagged(&self, tag: &str) -> bool {
+        match self.option_of("testing", "tags") {
+            Some(Value::Array(tags)) => {
+                let is = |have: &Value| matches!(have, Value::String(have) if **have == *tag);
+                tags.iter().any(is)
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn statement(
@@ -154,6 +180,17 @@ impl Evaluator<'_> {
         }
         Err(FluxError::check(block.span, "missing return statement in block").into())
     }
+}
+
+/// `super()`
+fn is_super(statement: &Statement) -> bool {
+    let StatementKind::Expression(expression) = &statement.kind else {
+        return false;
+    };
+    let ExpressionKind::Call { callee, .. } = &expression.kind else {
+        return false;
+    };
+    matches!(&callee.kind, ExpressionKind::Identifier(name) if **name == *"super")
 }
 
 impl Stream {

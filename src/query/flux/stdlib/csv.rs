@@ -163,7 +163,11 @@ impl Block {
             }
             values.push(value);
         }
-        let place = (number, GroupKey::new(key));
+        let place = match self.order.iter().rev().find(|(have, _)| *have == number) {
+            // A table's number delimits it, and its first row gives the key.
+            Some(place) if !number.is_empty() => place.clone(),
+            _ => (number, GroupKey::new(key)),
+        };
         if !self.tables.contains_key(&place) {
             let table = self.empty(place.1.clone())?;
             self.order.push(place.clone());

@@ -42,6 +42,7 @@ pub static PACKAGE: Package = Package {
         ("millisecond", Member::Function(&zone::MILLISECOND)),
         ("microsecond", Member::Function(&zone::MICROSECOND)),
         ("nanosecond", Member::Function(&zone::NANOSECOND)),
+        ("scale", Member::Function(&zone::SCALE)),
         ("time", Member::Function(&zone::TIME)),
         ("truncate", Member::Function(&zone::TRUNCATE)),
     ],

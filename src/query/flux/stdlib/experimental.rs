@@ -1,12 +1,14 @@
 //! The part of `import "experimental"` that works on tables in its own way.
 
-use super::tables::regroup;
+use super::tables::{regroup, whole};
 use super::universe::{invalid, replace};
 use super::{Accepts, Builtin, Call, Parameter};
+use crate::query::context::QueryError;
 use crate::query::exec::group::divide_by;
+use crate::query::flux::ast::Name;
 use crate::query::flux::error::Failure;
 use crate::query::flux::eval::Evaluator;
-use crate::query::flux::value::Value;
+use crate::query::flux::value::{Record, Value};
 use crate::query::table::{Cells, Column, Kind, Table, Value as Cell};
 use std::sync::Arc;
 
@@ -32,6 +34,62 @@ pub static UNPIVOT: Builtin = Builtin {
     ],
     run: unpivot,
 };
+
+pub static PREVIEW: Builtin = Builtin {
+    name: "preview",
+    parameters: &[
+        Parameter::TABLES,
+        Parameter::optional("nrows", Accepts::Integer),
+        Parameter::optional("ntables", Accepts::Integer),
+    ],
+    run: preview,
+};
+pub static CATCH: Builtin = Builtin {
+    name: "catch",
+    parameters: &[Parameter::required("fn", Accepts::Function)],
+    run: catch,
+};
+
+/// The first rows of the first tables.
+fn preview(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    let (rows, tables) = (call.count("nrows", 5, 0)?, call.count("ntables", 5, 0)?);
+    Ok(whole(call, vec![call.tables()?], move |_, inputs| {
+        let first = inputs.into_iter().flatten().take(tables);
+        let cut = |table: Table| {
+            let rows: Vec<usize> = (0..table.rows().min(rows)).collect();
+            table.take(&rows)
+        };
+        Ok(first.map(cut).collect())
+    }))
+}
+
+/// What a function returns, or the message of what went wrong.
+fn catch(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
+    let Some(function) = call.function("fn") else {
+        return Ok(Value::Null);
+    };
+    let made = evaluator.call_function(&function, Vec::new(), call.span_of("fn"));
+    let (value, code, message) = match made {
+        Ok(value) => (value, Value::Null, Value::Null),
+        Err(Failure::Query(error @ (QueryError::Cancelled | QueryError::Timeout { .. }))) => {
+            return Err(error.into());
+        }
+        Err(failure) => {
+            let message = QueryError::from(failure).to_string();
+            (
+                Value::Null,
+                Value::Unsigned(INVALID),
+                Value::from(message.as_str()),
+            )
+        }
+    };
+    let fields = [("value", value), ("code", code), ("msg", message)];
+    let fields = fields.map(|(name, value)| (Name::from(name), value));
+    Ok(Value::Record(Arc::new(Record::from(fields))))
+}
+
+/// Flux's number for what is wrong with a program.
+const INVALID: u64 = 3;
 
 /// Adds columns to the group key.
 fn group(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {

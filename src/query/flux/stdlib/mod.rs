@@ -10,6 +10,7 @@ mod csv;
 mod date;
 mod debug;
 mod difference;
+mod dynamic;
 mod experimental;
 mod forecast;
 mod generate;
@@ -113,6 +114,7 @@ const PACKAGES: &[&Package] = &[
     &array::PACKAGE,
     &array::EXPERIMENTAL,
     &csv::PACKAGE,
+    &dynamic::PACKAGE,
     &generate::PACKAGE,
     &zone::BOUNDARIES,
     &sampledata::PACKAGE,
@@ -136,6 +138,10 @@ const PACKAGES: &[&Package] = &[
     &scripts::AGGREGATE,
     &plain::TYPES,
     &plain::DICT,
+    &plain::RECORD,
+    &json::EXPERIMENTAL,
+    &scripts::SAMPLE,
+    &scripts::ANOMALY_DETECTION,
     &plain::BITWISE,
     &plain::EXPERIMENTAL_BITWISE,
     &plain::TIMEZONE,

@@ -88,6 +88,11 @@ natives! {
     VERSION "version" [] |_| Ok(Value::from(env!("CARGO_PKG_VERSION")));
     ADD_DURATION "addDuration" ["d", "to"] |call| moved(call, "to", false);
     SUB_DURATION "subDuration" ["d", "from"] |call| moved(call, "from", true);
+    RECORD_GET "get" ["r", "key", "default"] |call| {
+        let key = given(call, "key")?;
+        let found = call.record("r").and_then(|record| record.get(&key).cloned());
+        Ok(found.unwrap_or_else(|| call.required("default")))
+    };
     OBJECT_KEYS "objectKeys" ["o"] |call| {
         let keys = call.record("o").unwrap_or_default();
         Ok(Value::Array(Arc::new(keys.keys().map(|key| Value::String(Arc::clone(key))).collect())))
@@ -173,9 +178,15 @@ fn dict(pairs: Pairs) -> Value {
 const SHOWN_NESTING_MAX: u32 = 100;
 
 /// A value as people read it.
-fn shown(value: &Value, nesting: u32) -> String {
+pub fn shown(value: &Value, nesting: u32) -> String {
     if nesting > SHOWN_NESTING_MAX {
         return "...".to_owned();
+    }
+    if let Value::Dynamic(inner) = value {
+        return match &**inner {
+            Value::Regex(regex) => format!("dynamic({})", regex.as_str()),
+            inner => format!("dynamic({})", shown(inner, nesting)),
+        };
     }
     let shown = |value: &Value| shown(value, nesting + 1);
     match value {
@@ -198,6 +209,7 @@ fn shown(value: &Value, nesting: u32) -> String {
             listed("[", pairs.collect(), "]", nesting)
         }
         Value::Null => "<null>".to_owned(),
+        Value::Stream(_) => "<stream>".to_owned(),
         other => {
             let text = other
                 .to_cell_value()
@@ -241,6 +253,10 @@ packages! {
         "isNumeric" Member::Function(&IS_NUMERIC),
         "isType" Member::Function(&IS_TYPE),
     ];
+    RECORD "experimental/record" "record" [
+        "any" Member::Text("{}"),
+        "get" Member::Function(&RECORD_GET),
+    ];
     DICT "dict" "dict" [
         "fromList" Member::Function(&DICT_FROM_LIST),
         "get" Member::Function(&DICT_GET),
@@ -278,12 +294,15 @@ packages! {
         "diff" Member::Function(&super::difference::DIFF),
         "objectKeys" Member::Function(&OBJECT_KEYS),
         "to" Member::Function(&super::to::WIDE_TO),
+        "catch" Member::Function(&super::experimental::CATCH),
+        "preview" Member::Function(&super::experimental::PREVIEW),
         "chain" Member::Text("(first, second) => second"),
         "count" Member::Text("(tables=<-) => tables |> count()"),
         "distinct" Member::Text("(tables=<-) => tables |> distinct()"),
         "first" Member::Text("(tables=<-) => tables |> first()"),
         "group" Member::Function(&super::experimental::GROUP),
         "histogram" Member::Text("(bins, normalize=false, tables=<-) => tables |> histogram(bins: bins, normalize: normalize)"),
+        "histogramQuantile" Member::Text("(quantile, minValue=0.0, tables=<-) => tables |> histogramQuantile(quantile: quantile, minValue: minValue)"),
         "integral" Member::Text("(unit=1s, interpolate=\"\", tables=<-) => tables |> integral(unit: unit, interpolate: interpolate)"),
         "kaufmansAMA" Member::Text("(n, tables=<-) => tables |> kaufmansAMA(n: n)"),
         "last" Member::Text("(tables=<-) => tables |> last()"),

@@ -11,6 +11,14 @@ pub const SCRIPTS: &[(&str, &str)] = &[
         "contrib/tomhollingworth/events",
         include_str!("scripts/events.flux"),
     ),
+    (
+        "contrib/anaisdg/anomalydetection",
+        include_str!("scripts/anomalydetection.flux"),
+    ),
+    (
+        "influxdata/influxdb/sample",
+        include_str!("scripts/sample.flux"),
+    ),
     ("experimental", include_str!("scripts/experimental.flux")),
     (
         "experimental/aggregate",
@@ -48,6 +56,10 @@ pub static EVENTS: Package = package("contrib/tomhollingworth/events", "events")
 pub static TABLE: Package = package("experimental/table", "table");
 pub static QUERY: Package = package("experimental/query", "query");
 pub static AGGREGATE: Package = package("experimental/aggregate", "aggregate");
+
+pub static SAMPLE: Package = package("influxdata/influxdb/sample", "sample");
+pub static ANOMALY_DETECTION: Package =
+    package("contrib/anaisdg/anomalydetection", "anomalydetection");
 
 #[cfg(test)]
 mod tests {

@@ -77,6 +77,7 @@ pub static PACKAGE: Package = Package {
         ("assertEqualValues", Member::Function(&ASSERT_EQUAL_VALUES)),
         ("assertEquals", Member::Function(&ASSERT_EQUALS)),
         ("diff", Member::Function(&DIFF)),
+        ("tags", Member::Text("[]")),
         ("load", Member::Text("(tables=<-) => tables")),
         ("shouldError", Member::Function(&SHOULD_ERROR)),
     ],
@@ -282,11 +283,13 @@ fn differences(
             got.get(key).unwrap_or(&nothing),
             want.get(key).unwrap_or(&nothing),
         );
+        // What the group key says is the same already.
         let labels: BTreeSet<&str> = got
             .columns
             .iter()
             .chain(&want.columns)
             .map(|column| &*column.label)
+            .filter(|label| !key.has(label))
             .collect();
         let (mut signs, mut lines) = (Cells::new(Kind::String), Cells::new(Kind::String));
         for row in 0..got.rows().max(want.rows()) {
@@ -374,6 +377,6 @@ fn should_error(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Fai
             let message = format!("shouldError: {error} does not match {want}");
             Err(FluxError::run(call.span, message).into())
         }
-        None => Err(call.fault("the function did not fail")),
+        None => Err(call.fault("shouldError expected an error")),
     }
 }

@@ -88,7 +88,16 @@ natives! {
     NANOSECOND "nanosecond" ["t"; "location"] |call| {
         part(call, |t| i64::from(t.timestamp_subsec_nanos()))
     };
-    TIME "time" ["t"; "location"] |call| instant(call).map(Value::Time);
+    // What a clock shows there, as if it were UTC.
+    TIME "time" ["t"; "location"] |call| Ok(Value::Time(zone(call)?.local(instant(call)?)));
+    SCALE "scale" ["d", "n"] |call| {
+        let length = call.duration("d").ok_or_else(|| mismatch(call, "duration", "d"))?;
+        let times = super::strings::integer(call, "n")?;
+        let scaled = length.months.checked_mul(times).zip(length.nanoseconds.checked_mul(times));
+        let (months, nanoseconds) =
+            scaled.ok_or_else(|| call.fault("the duration is out of range"))?;
+        Ok(Value::Duration(Duration { months, nanoseconds }))
+    };
     TRUNCATE "truncate" ["t", "unit"; "location"] |call| {
         let zone = zone(call)?;
         let at = instant(call)?;

@@ -121,7 +121,7 @@ fn test_cases_tell_what_differs() {
             "import \"array\" import \"testing\"
              testcase t {{ got = array.from(rows: [{{a: 1.0}}]) {body} }}"
         );
-        testcase::run(&super::memory::context(POINTS), &text, "t")
+        testcase::run(&super::memory::context(POINTS), &text, "t", &|_| None).map(|_| ())
     };
     run("testing.diff(got: got, want: array.from(rows: [{a: 1.0000000001}]))").unwrap();
     for different in ["{a: 2.0}", "{b: 1.0}", "{a: 1.0, b: 1.0}", "{a: 1}"] {

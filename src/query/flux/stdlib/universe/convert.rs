@@ -5,7 +5,7 @@ use crate::query::expr::{self, BinaryOp, Expr};
 use crate::query::flux::error::{Failure, FluxError};
 use crate::query::flux::eval::Evaluator;
 use crate::query::flux::row;
-use crate::query::flux::stdlib::{Accepts, Builtin, Call, Parameter};
+use crate::query::flux::stdlib::{Accepts, Builtin, Call, Need, Parameter};
 use crate::query::flux::time;
 use crate::query::flux::value::Value;
 use crate::query::plan::Duration;
@@ -40,7 +40,11 @@ pub static CONTAINS: Builtin = Builtin {
 
 pub static LENGTH: Builtin = Builtin {
     name: "length",
-    parameters: &[Parameter::required("arr", Accepts::Array)],
+    parameters: &[Parameter {
+        name: "arr",
+        accepts: Accepts::Array,
+        need: Need::Pipe,
+    }],
     run: length,
 };
 
@@ -51,7 +55,7 @@ pub static DIE: Builtin = Builtin {
 };
 
 fn convert(evaluator: &mut Evaluator<'_>, call: &Call, kind: Kind) -> Result<Value, Failure> {
-    let value = call.required("v");
+    let value = call.required("v").undressed().clone();
     if matches!(value, Value::Cell(_)) {
         let made = row::join([&value], |[cell]| Expr::Convert(kind, Box::new(cell)));
         return evaluator.built(made, call.span);
@@ -75,14 +79,14 @@ fn to_bool(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure>
 }
 
 fn to_int(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    match call.value("v") {
+    match call.value("v").map(Value::undressed) {
         Some(Value::Duration(length)) => whole_nanoseconds(*length, call).map(Value::Integer),
         _ => convert(evaluator, call, Kind::Integer),
     }
 }
 
 fn to_uint(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    match call.value("v") {
+    match call.value("v").map(Value::undressed) {
         Some(Value::Duration(length)) => {
             whole_nanoseconds(*length, call).map(|n| Value::Unsigned(n.cast_unsigned()))
         }
@@ -104,7 +108,7 @@ fn to_float(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure
 }
 
 fn to_string(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    match call.value("v") {
+    match call.value("v").map(Value::undressed) {
         Some(Value::Duration(length)) => Ok(Value::String(length.to_string().into())),
         Some(Value::Regex(regex)) => Ok(Value::from(regex.as_str())),
         Some(Value::Bytes(bytes)) => match std::str::from_utf8(bytes) {
@@ -116,17 +120,23 @@ fn to_string(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failur
 }
 
 fn to_time(evaluator: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    match call.value("v") {
+    match call.value("v").map(Value::undressed) {
         // Dates without a time are times too.
         Some(Value::String(text)) => time::parse_time(text)
             .map(Value::Time)
-            .ok_or_else(|| call.fault(format!("cannot parse {text:?} as a time"))),
+            .ok_or_else(|| unreadable(call, text, "time")),
         _ => convert(evaluator, call, Kind::Time),
     }
 }
 
+fn unreadable(call: &Call, text: &str, kind: &str) -> Failure {
+    call.fault(format!(
+        "cannot convert string {text:?} to {kind} due to invalid syntax"
+    ))
+}
+
 fn to_duration(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
-    match call.required("v") {
+    match call.required("v").undressed().clone() {
         Value::Null => Ok(Value::Null),
         Value::Duration(length) => Ok(Value::Duration(length)),
         Value::Integer(nanoseconds) => Ok(Value::Duration(Duration::nanoseconds(nanoseconds))),
@@ -135,7 +145,7 @@ fn to_duration(_: &mut Evaluator<'_>, call: &Call) -> Result<Value, Failure> {
             .map_err(|_| call.fault("the duration is out of range")),
         Value::String(text) => Duration::parse(&text)
             .map(Value::Duration)
-            .ok_or_else(|| call.fault(format!("cannot parse {text:?} as a duration"))),
+            .ok_or_else(|| unreadable(call, &text, "duration")),
         other => Err(call.fault(format!("cannot convert {} to duration", other.type_name()))),
     }
 }
