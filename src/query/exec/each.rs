@@ -53,8 +53,9 @@ pub fn apply(ctx: &QueryContext, node: &Node, table: Table) -> Result<Option<Tab
         Node::Select {
             function, column, ..
         } => {
+            let was_empty = table.rows() == 0;
             let table = aggregate::select(&table, *function, column)?;
-            if table.rows() == 0 {
+            if table.rows() == 0 && !was_empty {
                 return Ok(None);
             }
             table

@@ -3,7 +3,7 @@
 use super::compare;
 use super::group::divide_by;
 use crate::query::context::{QueryContext, QueryError};
-use crate::query::expr::Expr;
+use crate::query::expr::{BinaryOp, Expr};
 use crate::query::plan::Fill;
 use crate::query::table::{Cells, Column, GroupKey, Kind, Table, Value};
 use std::cmp::Ordering;
@@ -64,7 +64,7 @@ pub fn map(
                 Some(cells) => cells,
                 // A conversion of a column of nulls has the type that it converts to.
                 None if rows > 0
-                    && let Some(kind) = converted_kind(table, expr) =>
+                    && let Some(kind) = known_kind(table, expr) =>
                 {
                     Cells::Constant(Value::Null, kind, rows)
                 }
@@ -107,8 +107,17 @@ pub fn map(
     })
 }
 
-fn converted_kind(table: &Table, expr: &Expr) -> Option<Kind> {
+/// The type that the results have, whatever the values are.
+fn known_kind(table: &Table, expr: &Expr) -> Option<Kind> {
+    let known = |expr: &Expr| match expr {
+        Expr::Column(label) => table.column(label).is_some(),
+        Expr::Literal(value) => value.kind().is_some(),
+        inner => known_kind(table, inner).is_some(),
+    };
     match expr {
+        Expr::Binary(BinaryOp::And | BinaryOp::Or, left, right) => {
+            (known(left) || known(right)).then_some(Kind::Boolean)
+        }
         Expr::Convert(kind, operand) => match &**operand {
             Expr::Column(label) if table.column(label).is_some() => Some(*kind),
             _ => None,

@@ -85,10 +85,10 @@ fn run_in(
             evaluator.extended_test_case(outer, body)
         }
     });
-    evaluated.map_err(|failure| crate::query::context::QueryError::from(failure).to_string())?;
     if evaluator.is_tagged("skip") {
         return Ok(Outcome::Skipped);
     }
+    evaluated.map_err(|failure| crate::query::context::QueryError::from(failure).to_string())?;
     let yields = evaluator.into_yields();
     let mut differing: Vec<String> = Vec::new();
     let plan = optimise(Plan {

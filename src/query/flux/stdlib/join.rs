@@ -276,7 +276,7 @@ impl Join {
             let right = right.get(key).unwrap_or(&nothing);
             out.extend(self.pair(ctx, key, left, right, program)?);
         }
-        Ok(out)
+        Ok(with_all_columns(out))
     }
 
     fn pair(
@@ -340,6 +340,26 @@ impl Join {
         }
         Ok(builder.finish(&left.columns, key))
     }
+}
+
+/// The function returns the same columns for all tables: where one has nothing but nulls in a column, its
+/// type is that of the others.
+fn with_all_columns(mut tables: Vec<Table>) -> Vec<Table> {
+    let mut kinds: BTreeMap<Arc<str>, Kind> = BTreeMap::new();
+    for column in tables.iter().flat_map(|table| &table.columns) {
+        let kind = column.cells.kind();
+        kinds.entry(Arc::clone(&column.label)).or_insert(kind);
+    }
+    for table in &mut tables {
+        let rows = table.rows();
+        for (label, kind) in &kinds {
+            if table.column(label).is_none() {
+                let cells = Cells::Constant(Cell::Null, *kind, rows);
+                table.columns.push(Column::new(Arc::clone(label), cells));
+            }
+        }
+    }
+    tables
 }
 
 /// Rows whose text differs from that of the row before, and is the one or other that is asked for.

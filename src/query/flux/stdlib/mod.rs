@@ -20,6 +20,7 @@ mod join;
 mod json;
 mod math;
 mod native;
+mod pagerduty;
 mod plain;
 mod promql;
 mod regexp;
@@ -136,6 +137,7 @@ const PACKAGES: &[&Package] = &[
     &scripts::TABLE,
     &scripts::QUERY,
     &scripts::AGGREGATE,
+    &pagerduty::PACKAGE,
     &plain::TYPES,
     &plain::DICT,
     &plain::RECORD,

@@ -124,11 +124,13 @@ fn joined(
     for (table, other, side, rows) in [(a, b, left, &left_rows), (b, a, right, &right_rows)] {
         for column in &table.columns {
             let label = label_of(&column.label, other, side);
+            if let Some(value) = table.key.get(&column.label)
+                && !key.iter().any(|(have, _)| *have == label)
+            {
+                key.push((Arc::clone(&label), value.clone()));
+            }
             if columns.iter().any(|have| have.label == label) {
                 continue;
-            }
-            if let Some(value) = table.key.get(&column.label) {
-                key.push((Arc::clone(&label), value.clone()));
             }
             let cells: Cells = column.cells.take(rows);
             columns.push(Column::new(label, cells));
