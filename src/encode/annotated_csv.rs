@@ -137,6 +137,8 @@ pub struct CsvWriter<'a> {
     table: usize,
     wrote: bool,
     line: String,
+    /// By column: the last value of a table of one row, and its text. Tags repeat from table to table.
+    last: Vec<(Value, String)>,
 }
 
 impl<'a> CsvWriter<'a> {
@@ -148,6 +150,7 @@ impl<'a> CsvWriter<'a> {
             table: 0,
             wrote: false,
             line: String::new(),
+            last: Vec::new(),
         }
     }
 
@@ -270,9 +273,9 @@ impl<'a> CsvWriter<'a> {
         let front = std::mem::take(&mut self.line);
         if table.rows() == 1 {
             self.line = front;
-            for column in &table.columns {
+            for (at, column) in table.columns.iter().enumerate() {
                 match &column.cells {
-                    Cells::Constant(value, ..) => self.value(value),
+                    Cells::Constant(value, ..) => self.repeated(at, value),
                     cells => self.value(&cells.get(0)),
                 }
             }
@@ -312,6 +315,35 @@ impl<'a> CsvWriter<'a> {
                 self.cell(text.unwrap_or_default());
             }
             cells => self.value(&cells.get(row)),
+        }
+    }
+
+    /// The value of the column at `at`, with the text it had before if it is the same.
+    fn repeated(&mut self, at: usize, value: &Value) {
+        let same = |last: &Value| match (last, value) {
+            (Value::String(last), Value::String(value)) => Arc::ptr_eq(last, value),
+            (Value::Time(last), Value::Time(value)) => last == value,
+            _ => false,
+        };
+        if let Some((last, text)) = self.last.get(at)
+            && same(last)
+        {
+            self.line.push_str(text);
+            return;
+        }
+        let start = self.line.len();
+        self.value(value);
+        if !matches!(value, Value::String(_) | Value::Time(_)) {
+            return;
+        }
+        while self.last.len() <= at {
+            self.last.push((Value::Null, String::new()));
+        }
+        let text = self.line.get(start..).unwrap_or_default();
+        if let Some(last) = self.last.get_mut(at) {
+            last.0 = value.clone();
+            last.1.clear();
+            last.1.push_str(text);
         }
     }
 

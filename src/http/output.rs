@@ -20,7 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 /// Output is sent in pieces of about this size.
-const PIECE_BYTES: usize = 64 << 10;
+const PIECE_BYTES: usize = 256 << 10;
 /// Pieces that may wait for a slow client.
 const PIECES_WAITING: usize = 4;
 /// Shorter answers are not worth compressing.

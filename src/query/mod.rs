@@ -3,6 +3,7 @@
 //! [`engine::source`]: crate::engine::source
 
 pub mod context;
+mod cores;
 pub mod delete_predicate;
 pub mod exec;
 pub mod expr;

@@ -1,10 +1,11 @@
 //! Work on all cores, batch by batch, whose results are taken in order.
 
 use crate::query::context::{QueryContext, QueryError};
+use crate::query::cores::CORES;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::{available_parallelism, scope};
+use std::thread::scope;
 
 /// Most threads for one query.
 const THREADS_MAX: usize = 8;
@@ -55,8 +56,7 @@ where
     fn fill(&mut self) -> Result<(), QueryError> {
         self.ctx.check()?;
         let items: Vec<Items::Item> = self.items.by_ref().take(self.batch).collect();
-        let cores = available_parallelism().map_or(1, usize::from);
-        let threads = cores.min(THREADS_MAX).min(items.len() / 2);
+        let threads = CORES.min(THREADS_MAX).min(items.len() / 2);
         let made = if threads <= 1 || items.len() < PARALLEL_MIN {
             items.iter().map(&self.work).collect()
         } else {

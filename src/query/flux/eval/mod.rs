@@ -69,11 +69,18 @@ pub struct Evaluator<'c> {
 
 impl<'c> Evaluator<'c> {
     pub fn new(ctx: &'c QueryContext, now_ns: i64) -> Self {
-        let mut evaluator = Self {
+        Self {
             ctx,
             base: Arc::default(),
             over_base: HashMap::new(),
-            scopes: vec![Scope::default(), Scope::default()],
+            scopes: vec![
+                // Filled with names of the library as they are asked for.
+                Scope::default(),
+                Scope {
+                    parent: Some(Self::PRELUDE),
+                    ..Scope::default()
+                },
+            ],
             now_ns,
             location: None,
             yields: Vec::new(),
@@ -82,20 +89,7 @@ impl<'c> Evaluator<'c> {
             steps: 0,
             missing_is_null: false,
             scripts: HashMap::new(),
-        };
-        evaluator.scopes = vec![
-            Scope::default(),
-            Scope {
-                parent: Some(Self::PRELUDE),
-                ..Scope::default()
-            },
-        ];
-        for (name, member) in super::stdlib::universe::PACKAGE.members {
-            if let Some(value) = member.value() {
-                evaluator.define(Self::PRELUDE, (*name).into(), value);
-            }
         }
-        evaluator
     }
 
     /// The names every program has.

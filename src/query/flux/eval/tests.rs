@@ -58,7 +58,7 @@ fn expressions_have_the_values_the_language_says() {
         ("\"a\" < \"b\"", "true"),
         (
             "\"${1 + 1} ${2.5} ${true} ${1h30m} ${1970-01-01}\"",
-            "\"2 2.5 true 1h30m 1970-01-01T00:00:00Z\"",
+            "\"2 2.5 true 1h30m 1970-01-01T00:00:00.000000000Z\"",
         ),
         ("if 1 > 2 then \"a\" else \"b\"", "\"b\""),
         ("not true or true", "true"),

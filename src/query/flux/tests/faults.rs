@@ -158,7 +158,7 @@ fn types_of_operands_are_checked() {
         ("x = int(v: \"z\")", "runtime error @1:5-1:16: int: "),
         (
             "x = time(v: \"z\")",
-            "runtime error @1:5-1:17: time: cannot parse \"z\" as a time",
+            "runtime error @1:5-1:17: time: cannot convert string \"z\" to time due to invalid syntax",
         ),
         ("x = die(msg: \"no\")", "runtime error @1:5-1:19: die: no"),
         (

@@ -1,10 +1,11 @@
 //! Work on all cores whose results are taken in order.
 
 use super::super::error::Result;
+use crate::query::cores::CORES;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::thread::{available_parallelism, scope};
+use std::thread::scope;
 
 /// Most threads for one query.
 const THREADS_MAX: usize = 8;
@@ -17,7 +18,7 @@ pub fn in_order<T: Send>(
     work: impl Fn(usize) -> Result<T> + Sync,
     mut take: impl FnMut(usize, T) -> Result<()>,
 ) -> Result<()> {
-    let cores = available_parallelism().map_or(1, usize::from);
+    let cores = *CORES;
     let threads = cores.min(THREADS_MAX).min(count);
     if threads <= 1 {
         return (0..count).try_for_each(|at| take(at, work(at)?));
