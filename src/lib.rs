@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod asker;
 pub mod backup;
 pub mod catalog;
 pub mod clock;
@@ -29,4 +30,5 @@ pub mod series;
 pub mod server;
 pub mod storage;
 pub mod sync;
+pub mod tasks;
 pub mod tls;

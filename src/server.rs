@@ -7,11 +7,15 @@ use crate::backup::Checkpoints;
 use crate::catalog::{Catalog, CatalogError, SetupRequest};
 use crate::config::{Acknowledge, Config, SchemaScope, SetupConfig, SyncMode};
 use crate::dev;
+use crate::engine::source::Source;
 use crate::http::{AppState, HttpLimits, WriteRate, configure, with_headers};
 use crate::ingest::{Ingest, IngestOptions, PointWriter};
 use crate::notify;
+use crate::query::memory::MemoryPool;
 use crate::series::fields::SchemaScope as Scope;
 use crate::storage::{self, StorageError, Store, StoreOptions};
+use crate::tasks::Tasks;
+use crate::tasks::run::Executor;
 use actix_web::dev::Server;
 use actix_web::middleware::{NormalizePath, from_fn};
 use actix_web::web::Data;
@@ -59,17 +63,30 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     let ingest = Ingest::open(Arc::clone(&store), ingest_options(&config))?;
     let writer: Arc<dyn PointWriter> = ingest.clone();
     let checkpoints = Data::new(Checkpoints::new(Arc::clone(&store)));
-    let catalog = Arc::new(Catalog::load(store, Arc::clone(&writer))?);
+    let catalog = Arc::new(Catalog::load(store.clone(), Arc::clone(&writer))?);
     if let Some(setup) = config.setup.as_ref().filter(|_| catalog.is_empty()) {
         catalog.setup(setup_request(setup))?;
         log::info!("set up org {} with bucket {}", setup.org, setup.bucket);
     }
+    let source: Arc<dyn Source> = Arc::new(ingest.reader());
+    let query_memory = Arc::new(MemoryPool::new(config.query.pool_bytes));
+    let executor = Executor {
+        catalog: Arc::clone(&catalog),
+        source: Arc::clone(&source),
+        writer: Arc::clone(&writer),
+        timeout: config.query.timeout,
+        memory_bytes: config.query.max_memory_bytes,
+        memory: Arc::clone(&query_memory),
+    };
+    let tasks = Arc::new(Tasks::load(store, executor, config.tasks.workers)?);
     let state = Data::new(AppState::new(
         catalog,
         writer,
-        Arc::new(ingest.reader()),
+        source,
         http_limits(&config),
         write_rate(&config),
+        tasks,
+        query_memory,
         config.http.tls.is_some(),
     ));
     let listener = listen(config.http.bind_address)?;
@@ -94,9 +111,11 @@ async fn serve(
     listener: TcpListener,
     address: SocketAddr,
 ) -> Result<(), ServerError> {
+    let tasks = Arc::clone(&state.0.tasks);
     let server = http_server(config, state, listener)?;
     let handle = server.handle();
     let recovering = Arc::clone(ingest);
+    let scheduler = (config.tasks.workers > 0).then(|| Arc::clone(&tasks));
     let greeting = config.dev.then(|| dev::greeting(config, address));
     let scheme = if config.http.tls.is_some() {
         "https"
@@ -110,6 +129,9 @@ async fn serve(
             Ok(Ok(())) => {
                 log::info!("listening on {scheme}://{address}");
                 notify::ready();
+                if let Some(scheduler) = scheduler {
+                    actix_web::rt::spawn(scheduler.run_on_time());
+                }
                 if let Some(greeting) = greeting {
                     show(&greeting);
                 }
@@ -121,7 +143,9 @@ async fn serve(
             Err(error) => log::error!("recovery ended abnormally: {error}"),
         }
     });
-    server.await.map_err(ServerError::Http)?;
+    let served = server.await;
+    tasks.stop();
+    served.map_err(ServerError::Http)?;
     match ingest.failure() {
         Some(error) => Err(error.into()),
         None => Ok(()),
@@ -209,7 +233,6 @@ fn http_limits(config: &Config) -> HttpLimits {
         query_timeout: config.query.timeout,
         influxql_max_rows: config.query.influxql_max_rows,
         query_max_memory_bytes: config.query.max_memory_bytes,
-        query_pool_bytes: config.query.pool_bytes,
         query_max_concurrent: config.query.max_concurrent,
         max_series_per_bucket: config.limits.max_series_per_bucket.unwrap_or(0),
         retry_after_seconds: config.queue.retry_after.as_secs().max(1),

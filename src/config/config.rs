@@ -17,6 +17,7 @@ pub struct Config {
     pub schema: SchemaConfig,
     pub limits: LimitsConfig,
     pub query: QueryConfig,
+    pub tasks: TasksConfig,
     pub log: LogConfig,
     /// With this the first start (no user, no org) sets itself up.
     pub setup: Option<SetupConfig>,
@@ -136,6 +137,12 @@ pub struct QueryConfig {
     pub influxql_max_rows: usize,
 }
 
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TasksConfig {
+    /// Runs at once, of all tasks. 0: none runs.
+    pub workers: usize,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     pub level: log::LevelFilter,
@@ -180,6 +187,7 @@ pub struct Draft {
     pub write_burst_bytes: u64,
     pub memory_max_bytes: usize,
     pub query: QueryConfig,
+    pub tasks: TasksConfig,
     pub log: LogConfig,
     pub setup: SetupDraft,
     pub dev: bool,
@@ -224,6 +232,7 @@ impl Draft {
             write_burst_bytes: 0,
             memory_max_bytes: 0,
             query: QueryConfig::default(),
+            tasks: TasksConfig::default(),
             log: LogConfig {
                 level: log::LevelFilter::Info,
                 format: LogFormat::Text,
@@ -318,6 +327,7 @@ impl Draft {
                 pool_bytes: pool_bytes.max(query_bytes),
                 ..self.query
             },
+            tasks: self.tasks,
             log: self.log,
             setup: self.setup.finish(self.dev)?,
             dev: self.dev,

@@ -83,6 +83,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "Bounds for what clients may use. 0 means no limit.",
     ),
     ("query", "Bounds for queries."),
+    ("tasks", "Flux that runs on a schedule."),
     (
         "log",
         "The log goes to standard error. RUST_LOG overrides the level.",
@@ -383,6 +384,17 @@ pub static OPTIONS: &[OptionDefinition] = &[
             min: MS,
             max: DAY,
             set: |c, v| c.query.timeout = v,
+        },
+    },
+    OptionDefinition {
+        section: "tasks",
+        name: "workers",
+        default: "4",
+        help: "Runs of tasks at once. Further ones wait. 0: no task runs.",
+        kind: Kind::Count {
+            min: 0,
+            max: 64,
+            set: |c, v| c.tasks.workers = saturating_usize(v),
         },
     },
     OptionDefinition {

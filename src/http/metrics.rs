@@ -88,6 +88,7 @@ pub async fn metrics(state: Data<AppState>) -> HttpResponse {
     let mut out = String::with_capacity(8 << 10);
     state.metrics.write(&mut out);
     write_figures(&state, &mut out);
+    write_tasks(&state, &mut out);
     write_process(&state, &mut out);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
@@ -216,6 +217,48 @@ fn write_figures(state: &AppState, out: &mut String) {
             rejected.bucket, rejected.reason, rejected.points
         );
     }
+}
+
+fn write_tasks(state: &AppState, out: &mut String) {
+    let figures = state.tasks.figures();
+    let now = [
+        (
+            "influxd_tasks_active",
+            "Tasks that run on their schedule.",
+            figures.active,
+        ),
+        (
+            "influxd_task_runs_running",
+            "Runs of tasks that go on.",
+            figures.running,
+        ),
+        (
+            "influxd_task_runs_waiting",
+            "Runs of tasks that wait.",
+            figures.waiting,
+        ),
+    ];
+    for (name, help, value) in now {
+        head(out, name, "gauge", help);
+        let _ = writeln!(out, "{name} {value}");
+    }
+    let name = "influxd_task_runs_total";
+    head(out, name, "counter", "Runs of tasks that ended.");
+    for (status, value) in [
+        ("success", figures.succeeded),
+        ("failed", figures.failed),
+        ("canceled", figures.canceled),
+    ] {
+        let _ = writeln!(out, "{name}{{status=\"{status}\"}} {value}");
+    }
+    let name = "influxd_task_catch_ups_cut_total";
+    head(
+        out,
+        name,
+        "counter",
+        "Times that more runs were missed than are made up for.",
+    );
+    let _ = writeln!(out, "{name} {}", figures.skipped);
 }
 
 fn write_process(state: &AppState, out: &mut String) {

@@ -16,7 +16,6 @@ mod output;
 mod paging;
 mod params;
 mod query;
-mod query_writer;
 mod rate;
 mod resources;
 mod routes;
@@ -34,6 +33,7 @@ use crate::engine::source::Source;
 use crate::ingest::PointWriter;
 use crate::query::memory::MemoryPool;
 use crate::query::running::RunningQueries;
+use crate::tasks::Tasks;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -53,7 +53,6 @@ pub struct HttpLimits {
     pub influxql_max_rows: usize,
     /// Of one query, and of all that run.
     pub query_max_memory_bytes: usize,
-    pub query_pool_bytes: usize,
     pub query_max_concurrent: usize,
     /// 0: any number.
     pub max_series_per_bucket: u64,
@@ -72,6 +71,7 @@ pub struct AppState {
     query_slots: Arc<Semaphore>,
     /// Of all queries together.
     pub query_memory: Arc<MemoryPool>,
+    pub tasks: Arc<Tasks>,
     running: Arc<RunningQueries>,
     started: Instant,
     started_ns: i64,
@@ -86,10 +86,11 @@ impl AppState {
         source: Arc<dyn Source>,
         limits: HttpLimits,
         write_rate: WriteRate,
+        tasks: Arc<Tasks>,
+        query_memory: Arc<MemoryPool>,
         tls: bool,
     ) -> Self {
         let query_slots = Arc::new(Semaphore::new(limits.query_max_concurrent.max(1)));
-        let query_memory = Arc::new(MemoryPool::new(limits.query_pool_bytes));
         Self {
             catalog,
             writer,
@@ -98,6 +99,7 @@ impl AppState {
             metrics: HttpMetrics::default(),
             write_rate,
             query_memory,
+            tasks,
             query_slots,
             running: Arc::default(),
             started: Instant::now(),

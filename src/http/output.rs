@@ -5,7 +5,7 @@
 
 use super::AppState;
 use super::error::ApiError;
-use super::query_writer::AskersWriter;
+use crate::asker::AskersWriter;
 use crate::catalog::lookup::OrgLookup;
 use crate::clock::now_ns;
 use crate::query::context::{QueryContext, QueryError};
@@ -56,7 +56,7 @@ pub async fn run(
     let gzip = accepts_gzip(answer.request);
     let (sender, mut pieces) = mpsc::channel::<Piece>(PIECES_WAITING);
     let writer = Arc::new(AskersWriter {
-        state: state.clone(),
+        writer: Arc::clone(&state.writer),
         lookup: Arc::clone(&lookup),
         runtime: Handle::current(),
     });

@@ -154,6 +154,13 @@ impl QueryContext {
         }
     }
 
+    /// The same query, which ends when the flag is set.
+    #[must_use]
+    pub fn cancelled_by(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.cancelled = flag;
+        self
+    }
+
     /// Makes the next [`check`](Self::check) fail.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);

@@ -28,6 +28,7 @@ mod setup;
 mod streaming;
 #[path = "../support/mod.rs"]
 mod support;
+mod tasks;
 mod tls;
 mod v1;
 mod v1_users;

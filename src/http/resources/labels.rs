@@ -18,7 +18,7 @@ use std::future::ready;
 const KIND: &str = "labels";
 
 /// Resources with labels: the first part of their path and their type in permissions.
-const LABELLED: [&str; 3] = ["buckets", "variables", "telegrafs"];
+const LABELLED: [&str; 4] = ["buckets", "tasks", "telegrafs", "variables"];
 
 pub fn configure(config: &mut ServiceConfig) {
     config
@@ -185,6 +185,9 @@ fn resource(
 ) -> Result<(Id, OrgId), ApiError> {
     let catalog = &state.catalog;
     match kind {
+        "tasks" => {
+            visible(&state.tasks.tasks, identity, kind, id, action).map(|task| (task.id, task.org))
+        }
         "variables" => visible(&catalog.variables, identity, kind, id, action)
             .map(|variable| (variable.id, variable.org)),
         "telegrafs" => visible(&catalog.telegrafs, identity, kind, id, action)

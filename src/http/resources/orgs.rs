@@ -122,8 +122,12 @@ pub async fn delete(
     identity: Identity,
 ) -> Result<HttpResponse, ApiError> {
     let org = visible(&state, &identity, &id, Action::Write)?;
-    let catalog = state.catalog.clone();
-    actix_web::web::block(move || catalog.delete_org(org.id))
+    let (catalog, tasks) = (state.catalog.clone(), state.tasks.clone());
+    let delete = move || {
+        tasks.delete_of_org(org.id)?;
+        catalog.delete_org(org.id)
+    };
+    actix_web::web::block(delete)
         .await
         .map_err(|_| ApiError::unavailable("shutting down", 1))??;
     Ok(HttpResponse::NoContent().finish())

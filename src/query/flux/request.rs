@@ -25,6 +25,8 @@ pub struct FluxRequest {
     pub params: Option<Json>,
     /// What `now()` is, unless the program says otherwise.
     pub now_ns: Option<i64>,
+    /// Of a task: the scheduled time of its last run that succeeded.
+    pub last_success: Option<i64>,
     pub dialect: Dialect,
 }
 
@@ -35,6 +37,7 @@ impl FluxRequest {
             extern_ast: None,
             params: None,
             now_ns: None,
+            last_success: None,
             dialect,
         }
     }
@@ -110,6 +113,13 @@ fn write_results(
 pub fn plan(ctx: &QueryContext, request: &FluxRequest) -> Result<Plan, QueryError> {
     let mut known: Vec<Name> = Vec::new();
     let mut evaluator = Evaluator::new(ctx, request.now_ns.unwrap_or(ctx.now_ns));
+    if let Some(time) = request.last_success {
+        evaluator.preset(
+            "influxdata/influxdb/tasks",
+            "lastSuccessTime",
+            Value::Time(time),
+        );
+    }
     if let Some(params) = &request.params {
         known.push("params".into());
         evaluator.define(Evaluator::GLOBAL, "params".into(), params_record(params)?);

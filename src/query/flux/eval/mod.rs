@@ -112,6 +112,11 @@ impl<'c> Evaluator<'c> {
         self.options.get(&(path, Name::from(name))).cloned()
     }
 
+    /// Puts a value in the place of a member of a package before the program does.
+    pub fn preset(&mut self, path: &'static str, name: &str, value: Value) {
+        self.options.insert((path, Name::from(name)), value);
+    }
+
     /// Adds a result under a name that the library chose.
     pub fn add_result(&mut self, added: Yield) {
         self.yields.push(added);

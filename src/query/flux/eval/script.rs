@@ -35,6 +35,14 @@ impl Evaluator<'_> {
             for statement in &parsed.file.body {
                 evaluator.statement(statement, scope)?;
             }
+            let options = evaluator.options.iter();
+            let preset: Vec<(Name, Value)> = options
+                .filter(|((path, _), _)| *path == package.path)
+                .map(|((_, name), value)| (Name::clone(name), value.clone()))
+                .collect();
+            for (name, value) in preset {
+                evaluator.define(scope, name, value);
+            }
             Ok(())
         })
     }

@@ -1,16 +1,15 @@
 //! How the points that a query makes are written: by the way of all writes, with the asker's permissions.
 
-use super::AppState;
 use crate::catalog::lookup::OrgLookup;
 use crate::clock::now_ns;
+use crate::ingest::PointWriter;
 use crate::model::{BucketId, Precision};
 use crate::query::context::{BucketName, QueryError, QueryWriter};
-use actix_web::web::Data;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
 pub struct AskersWriter {
-    pub state: Data<AppState>,
+    pub writer: Arc<dyn PointWriter>,
     pub lookup: Arc<OrgLookup>,
     /// Queries run on threads of their own; acknowledgements are waited for here.
     pub runtime: Handle,
@@ -25,8 +24,9 @@ impl QueryWriter for AskersWriter {
         let failed = |error: &dyn std::fmt::Display| {
             QueryError::Invalid(format!("failed to write the query's points: {error}"))
         };
-        let writer = &self.state.writer;
-        let written = writer.write(bucket, lines, Precision::Nanoseconds, now_ns());
+        let written = self
+            .writer
+            .write(bucket, lines, Precision::Nanoseconds, now_ns());
         let acknowledged = written.map_err(|error| failed(&error))?;
         self.runtime
             .block_on(acknowledged)
