@@ -67,6 +67,11 @@ impl BucketLookup for OrgLookup {
             .collect()
     }
 
+    fn secret(&self, key: &str) -> Option<String> {
+        let found = || self.catalog.org_secret(self.org, key);
+        self.may_read_secrets().then(found).flatten()
+    }
+
     fn policies(&self) -> Vec<VisiblePolicy> {
         let policies = self.catalog.policies(self.org);
         policies
@@ -79,6 +84,14 @@ impl BucketLookup for OrgLookup {
                 default: policy.default,
             })
             .collect()
+    }
+}
+
+impl OrgLookup {
+    fn may_read_secrets(&self) -> bool {
+        self.permissions
+            .iter()
+            .any(|permission| permission.allows(Action::Read, "secrets", None, Some(self.org)))
     }
 }
 

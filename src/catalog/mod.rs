@@ -30,4 +30,4 @@ pub use restore::{Restored, new_operator, restore};
 pub use sessions::SESSION_SECONDS;
 pub use setup::{SetupAnswer, SetupRequest};
 pub use store::{BucketChange, BucketFilter, Catalog, NewAuthorization, NewBucket};
-pub use things::{Label, Telegraf, Variable};
+pub use things::{Label, OrgSecret, Telegraf, Variable};

@@ -7,7 +7,7 @@ use super::permission::Permission;
 use super::records::{Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key};
 use super::secrets::{self, TokenHash, hash_token};
 use super::sessions::Sessions;
-use super::things::{Label, Telegraf, Variable};
+use super::things::{Label, OrgSecret, Telegraf, Variable};
 use crate::clock::now_ns;
 use crate::ingest::PointWriter;
 use crate::model::bucket::default_shard_ns;
@@ -49,6 +49,7 @@ pub struct Catalog {
     pub labels: Documents<Label>,
     pub variables: Documents<Variable>,
     pub telegrafs: Documents<Telegraf>,
+    pub org_secrets: Documents<OrgSecret>,
 }
 
 /// A bucket to be made.
@@ -128,6 +129,7 @@ impl Catalog {
             labels: Documents::load(Arc::clone(&store))?,
             variables: Documents::load(Arc::clone(&store))?,
             telegrafs: Documents::load(Arc::clone(&store))?,
+            org_secrets: Documents::load(Arc::clone(&store))?,
             store,
             writer,
             sessions: Sessions::default(),
@@ -348,6 +350,7 @@ impl Catalog {
         self.labels.delete_of_org(id)?;
         self.variables.delete_of_org(id)?;
         self.telegrafs.delete_of_org(id)?;
+        self.org_secrets.delete_of_org(id)?;
         buckets
             .into_iter()
             .try_for_each(|bucket| self.forget_points(bucket))

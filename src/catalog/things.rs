@@ -1,4 +1,4 @@
-//! Labels, variables and Telegraf configurations of an org: kept for clients, meaningless to the database.
+//! Labels, variables, Telegraf configurations and secrets of an org: kept for clients and their queries.
 
 use super::documents::Document;
 use super::error::CatalogError;
@@ -50,6 +50,15 @@ pub struct Telegraf {
     pub updated: i64,
 }
 
+/// A value that queries of the org may read and that no answer shows.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct OrgSecret {
+    pub id: Id,
+    pub org: OrgId,
+    pub key: String,
+    pub value: String,
+}
+
 macro_rules! document {
     ($kind:ty, $prefix:literal, $name:literal) => {
         impl Document for $kind {
@@ -70,10 +79,54 @@ macro_rules! document {
 document!(Label, "label/", "label");
 document!(Variable, "variable/", "variable");
 document!(Telegraf, "telegraf/", "telegraf configuration");
+document!(OrgSecret, "org_secret/", "secret");
 
 impl Catalog {
     pub fn labels_of(&self, resource: Id) -> Vec<Label> {
         self.labels.list(|label| label.attached.contains(&resource))
+    }
+
+    /// Keys of an org's secrets, in order.
+    pub fn org_secret_keys(&self, org: OrgId) -> Vec<String> {
+        let secrets = self.org_secrets.list(|secret| secret.org == org);
+        let mut keys: Vec<String> = secrets.into_iter().map(|secret| secret.key).collect();
+        keys.sort();
+        keys
+    }
+
+    pub fn org_secret(&self, org: OrgId, key: &str) -> Option<String> {
+        let found = self
+            .org_secrets
+            .first(|secret| secret.org == org && secret.key == key);
+        found.map(|secret| secret.value)
+    }
+
+    /// Sets what the key stands for, whatever it was.
+    pub fn set_org_secret(&self, org: OrgId, key: &str, value: &str) -> Result<(), CatalogError> {
+        let known = self
+            .org_secrets
+            .first(|secret| secret.org == org && secret.key == key);
+        if let Some(known) = known {
+            self.org_secrets.update(known.id, |_, secret| {
+                value.clone_into(&mut secret.value);
+                Ok(())
+            })?;
+            return Ok(());
+        }
+        let secret = OrgSecret {
+            id: Id::random(),
+            org,
+            key: key.to_owned(),
+            value: value.to_owned(),
+        };
+        self.org_secrets.create(secret, |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Keys that there are not are none to complain of.
+    pub fn delete_org_secrets(&self, org: OrgId, keys: &[String]) -> Result<(), CatalogError> {
+        self.org_secrets
+            .delete_all(|secret| secret.org == org && keys.contains(&secret.key))
     }
 
     /// Attaches what is attached already without complaint.

@@ -3,8 +3,8 @@
 use super::auth::identify;
 use super::error::ApiError;
 use super::resources::{
-    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, rejected, tasks,
-    telegrafs, users, variables,
+    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, rejected, secrets,
+    tasks, telegrafs, users, variables,
 };
 use super::{
     AppState, BUILD, COMPATIBLE_VERSION, backup, delete as delete_points, health, metrics, query,
@@ -93,6 +93,7 @@ fn configure_v2(config: &mut ServiceConfig) {
         .configure(dbrps::configure)
         .configure(labels::configure)
         .configure(people::configure)
+        .configure(secrets::configure)
         .configure(tasks::configure)
         .configure(telegrafs::configure)
         .configure(variables::configure)

@@ -32,6 +32,10 @@ pub trait BucketLookup: Send + Sync {
     fn buckets(&self) -> Vec<VisibleBucket>;
     /// Stored and virtual mappings, ordered by database, then policy.
     fn policies(&self) -> Vec<VisiblePolicy>;
+    /// The value of a secret of the org; `None` when there is none or the asker may not read it.
+    fn secret(&self, _key: &str) -> Option<String> {
+        None
+    }
 }
 
 /// How a query names a bucket.

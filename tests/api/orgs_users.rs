@@ -178,3 +178,48 @@ fn what_the_api_stores_outlives_a_kill() {
         .json();
     assert_eq!(found["users"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn secrets_are_read_by_queries_and_shown_by_nothing() {
+    let server = Server::start();
+    let path = format!("/api/v2/orgs/{}/secrets", server.org_id());
+    let secrets = json!({ "apiKey": "hidden-value-1", "other": "hidden-value-2" });
+    server.patch(&path).json(secrets).send().expect(204);
+    server
+        .patch(&path)
+        .json(json!({ "apiKey": "hidden-value-3" }))
+        .send()
+        .expect(204);
+    let listed = server.get(&path).send().expect(200).json();
+    assert_eq!(listed["secrets"], json!(["apiKey", "other"]));
+    let query = "import \"array\" import \"influxdata/influxdb/secrets\"
+        array.from(rows: [{length: strings.strlen(v: secrets.get(key: \"apiKey\")), value: secrets.get(key: \"apiKey\")}])";
+    let query = query.replacen("import", "import \"strings\" import", 1);
+    let server = server.kill_and_restart();
+    assert_eq!(server.flux(&query).column("value"), ["hidden-value-3"]);
+
+    let reader = server.create_token(&[("read", "buckets", None), ("read", "orgs", None)]);
+    let answer = server.flux_request(&query).token(&reader).send();
+    let message = answer.expect_error(400, "invalid");
+    assert!(
+        message.contains("apiKey") && !message.contains("hidden"),
+        "{message}"
+    );
+    server.get(&path).token(&reader).send().expect(401);
+
+    server.delete(&format!("{path}/other")).send().expect(204);
+    let doomed = json!({ "secrets": ["apiKey", "unknown"] });
+    server
+        .post(&format!("{path}/delete"))
+        .json(doomed)
+        .send()
+        .expect(204);
+    let listed = server.get(&path).send().expect(200).json();
+    assert_eq!(listed["secrets"], json!([]));
+    server
+        .flux_request(&query)
+        .send()
+        .expect_error(400, "invalid");
+    let log = server.log().join("\n");
+    assert!(!log.contains("hidden-value"), "{log}");
+}

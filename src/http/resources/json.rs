@@ -15,6 +15,7 @@ pub fn org_json(org: &Org) -> Value {
             "self": own,
             "members": format!("{own}/members"),
             "owners": format!("{own}/owners"),
+            "secrets": format!("{own}/secrets"),
             "buckets": format!("/api/v2/buckets?org={}", super::super::paging::encode(&org.name)),
         },
         "id": org.id,

@@ -11,6 +11,7 @@ pub mod legacy;
 pub mod orgs;
 pub mod people;
 pub mod rejected;
+pub mod secrets;
 pub mod tasks;
 pub mod telegrafs;
 pub mod users;

@@ -27,6 +27,7 @@ mod regexp;
 mod sampledata;
 mod schema;
 mod scripts;
+mod secrets;
 mod strings;
 mod suggestions;
 mod tables;
@@ -160,6 +161,7 @@ const PACKAGES: &[&Package] = &[
     &regexp::PACKAGE,
     &schema::PACKAGE,
     &schema::V1,
+    &secrets::PACKAGE,
     &strings::PACKAGE,
 ];
 
