@@ -1,7 +1,7 @@
 //! Builds and joins the parts; start and stop order in one place.
 //!
-//! Start: storage, write path (not yet replayed), catalog, listener, replay, writers, "ready". Stop: no
-//! new connections, requests end, writers finish and seal, storage closes.
+//! Start: storage, write path (not yet replayed), catalog, senders of replications, listener, replay, writers,
+//! "ready". Stop: no new connections, requests end, senders end, writers finish and seal, storage closes.
 
 use crate::backup::Checkpoints;
 use crate::catalog::{Catalog, CatalogError, SetupRequest};
@@ -10,6 +10,7 @@ use crate::dev;
 use crate::http::{AppState, HttpLimits, WriteRate, configure, with_headers};
 use crate::ingest::{Ingest, IngestOptions, PointWriter};
 use crate::notify;
+use crate::replication::Replicator;
 use crate::series::fields::SchemaScope as Scope;
 use crate::storage::{self, StorageError, Store, StoreOptions};
 use actix_web::dev::Server;
@@ -64,10 +65,14 @@ pub fn run(config: Config) -> Result<(), ServerError> {
         catalog.setup(setup_request(setup))?;
         log::info!("set up org {} with bucket {}", setup.org, setup.bucket);
     }
+    let instance = config.replication.instance_id.clone();
+    let replicator = Arc::new(Replicator::new(&ingest, Arc::clone(&catalog), instance));
+    replicator.refresh();
     let state = Data::new(AppState::new(
         catalog,
         writer,
         Arc::new(ingest.reader()),
+        Arc::clone(&replicator),
         http_limits(&config),
         write_rate(&config),
         config.http.tls.is_some(),
@@ -82,6 +87,7 @@ pub fn run(config: Config) -> Result<(), ServerError> {
         address,
     ));
     notify::stopping();
+    replicator.stop();
     ingest.stop();
     log::info!("stopped");
     result

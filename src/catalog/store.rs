@@ -5,6 +5,7 @@ use super::error::CatalogError;
 use super::legacy::{LegacyAuthorization, Verified};
 use super::permission::Permission;
 use super::records::{Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key};
+use super::replications::{Remote, Replication};
 use super::secrets::{self, TokenHash, hash_token};
 use super::sessions::Sessions;
 use super::things::{Label, Telegraf, Variable};
@@ -49,6 +50,8 @@ pub struct Catalog {
     pub labels: Documents<Label>,
     pub variables: Documents<Variable>,
     pub telegrafs: Documents<Telegraf>,
+    pub remotes: Documents<Remote>,
+    pub replications: Documents<Replication>,
 }
 
 /// A bucket to be made.
@@ -128,12 +131,15 @@ impl Catalog {
             labels: Documents::load(Arc::clone(&store))?,
             variables: Documents::load(Arc::clone(&store))?,
             telegrafs: Documents::load(Arc::clone(&store))?,
+            remotes: Documents::load(Arc::clone(&store))?,
+            replications: Documents::load(Arc::clone(&store))?,
             store,
             writer,
             sessions: Sessions::default(),
         };
         let ids: Vec<BucketId> = catalog.state.read().buckets.keys().copied().collect();
         ids.into_iter().for_each(|id| catalog.announce(id));
+        catalog.announce_replications();
         Ok(catalog)
     }
 
@@ -348,6 +354,8 @@ impl Catalog {
         self.labels.delete_of_org(id)?;
         self.variables.delete_of_org(id)?;
         self.telegrafs.delete_of_org(id)?;
+        self.replications.delete_of_org(id)?;
+        self.remotes.delete_of_org(id)?;
         buckets
             .into_iter()
             .try_for_each(|bucket| self.forget_points(bucket))
@@ -473,6 +481,7 @@ impl Catalog {
         state.buckets.remove(&id);
         state.mappings.retain(|id, _| !mappings.contains(id));
         drop(state);
+        self.delete_replications_of(&[id])?;
         self.forget_points(id)
     }
 

@@ -17,6 +17,7 @@ pub struct Config {
     pub schema: SchemaConfig,
     pub limits: LimitsConfig,
     pub query: QueryConfig,
+    pub replication: ReplicationConfig,
     pub log: LogConfig,
     /// With this the first start (no user, no org) sets itself up.
     pub setup: Option<SetupConfig>,
@@ -136,6 +137,12 @@ pub struct QueryConfig {
     pub influxql_max_rows: usize,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReplicationConfig {
+    /// Value of the tag `_instance_id` of points that are sent to remotes.
+    pub instance_id: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     pub level: log::LevelFilter,
@@ -180,6 +187,7 @@ pub struct Draft {
     pub write_burst_bytes: u64,
     pub memory_max_bytes: usize,
     pub query: QueryConfig,
+    pub replication: ReplicationConfig,
     pub log: LogConfig,
     pub setup: SetupDraft,
     pub dev: bool,
@@ -224,6 +232,7 @@ impl Draft {
             write_burst_bytes: 0,
             memory_max_bytes: 0,
             query: QueryConfig::default(),
+            replication: ReplicationConfig::default(),
             log: LogConfig {
                 level: log::LevelFilter::Info,
                 format: LogFormat::Text,
@@ -252,6 +261,14 @@ impl Draft {
                 section: "storage",
                 option: "path",
                 reason,
+            });
+        }
+        let instance = self.replication.instance_id.as_deref();
+        if instance.is_some_and(|id| id.ends_with('\\')) {
+            return Err(BrokenRule {
+                section: "replication",
+                option: "instance-id",
+                reason: "must not end in a backslash, as no tag can".to_owned(),
             });
         }
         let part = |section, option, given, share| {
@@ -318,6 +335,7 @@ impl Draft {
                 pool_bytes: pool_bytes.max(query_bytes),
                 ..self.query
             },
+            replication: self.replication,
             log: self.log,
             setup: self.setup.finish(self.dev)?,
             dev: self.dev,

@@ -83,6 +83,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
         "Bounds for what clients may use. 0 means no limit.",
     ),
     ("query", "Bounds for queries."),
+    ("replication", "Sending points on to other servers."),
     (
         "log",
         "The log goes to standard error. RUST_LOG overrides the level.",
@@ -383,6 +384,15 @@ pub static OPTIONS: &[OptionDefinition] = &[
             min: MS,
             max: DAY,
             set: |c, v| c.query.timeout = v,
+        },
+    },
+    OptionDefinition {
+        section: "replication",
+        name: "instance-id",
+        default: "",
+        help: "Value of the tag _instance_id, which points get when they are replicated to a remote.",
+        kind: Kind::Name {
+            set: |c, v| c.replication.instance_id = v,
         },
     },
     OptionDefinition {

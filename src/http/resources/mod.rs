@@ -11,6 +11,8 @@ pub mod legacy;
 pub mod orgs;
 pub mod people;
 pub mod rejected;
+pub mod remotes;
+pub mod replications;
 pub mod telegrafs;
 pub mod users;
 pub mod variables;
