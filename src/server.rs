@@ -1,7 +1,7 @@
 //! Builds and joins the parts; start and stop order in one place.
 //!
-//! Start: storage, write path (not yet replayed), catalog, listener, replay, writers, "ready". Stop: no
-//! new connections, requests end, writers finish and seal, storage closes.
+//! Start: storage, write path (not yet replayed), catalog, senders of replications, listener, replay, writers,
+//! "ready". Stop: no new connections, requests end, senders end, writers finish and seal, storage closes.
 
 use crate::backup::Checkpoints;
 use crate::catalog::{Catalog, CatalogError, SetupRequest};
@@ -12,6 +12,7 @@ use crate::http::{AppState, HttpLimits, WriteRate, configure, with_headers};
 use crate::ingest::{Ingest, IngestOptions, PointWriter};
 use crate::notify;
 use crate::query::memory::MemoryPool;
+use crate::replication::Replicator;
 use crate::series::fields::SchemaScope as Scope;
 use crate::storage::{self, StorageError, Store, StoreOptions};
 use crate::tasks::Tasks;
@@ -79,10 +80,14 @@ pub fn run(config: Config) -> Result<(), ServerError> {
         memory: Arc::clone(&query_memory),
     };
     let tasks = Arc::new(Tasks::load(store, executor, config.tasks.workers)?);
+    let instance = config.replication.instance_id.clone();
+    let replicator = Arc::new(Replicator::new(&ingest, Arc::clone(&catalog), instance));
+    replicator.refresh();
     let state = Data::new(AppState::new(
         catalog,
         writer,
         source,
+        Arc::clone(&replicator),
         http_limits(&config),
         write_rate(&config),
         tasks,
@@ -99,6 +104,7 @@ pub fn run(config: Config) -> Result<(), ServerError> {
         address,
     ));
     notify::stopping();
+    replicator.stop();
     ingest.stop();
     log::info!("stopped");
     result

@@ -5,6 +5,7 @@ use super::error::CatalogError;
 use super::legacy::{LegacyAuthorization, Verified};
 use super::permission::Permission;
 use super::records::{Authorization, Bucket, Mapping, Member, Org, Status, User, key, member_key};
+use super::replications::{Remote, Replication};
 use super::secrets::{self, TokenHash, hash_token};
 use super::sessions::Sessions;
 use super::things::{Label, OrgSecret, Telegraf, Variable};
@@ -50,6 +51,8 @@ pub struct Catalog {
     pub variables: Documents<Variable>,
     pub telegrafs: Documents<Telegraf>,
     pub org_secrets: Documents<OrgSecret>,
+    pub remotes: Documents<Remote>,
+    pub replications: Documents<Replication>,
 }
 
 /// A bucket to be made.
@@ -130,12 +133,15 @@ impl Catalog {
             variables: Documents::load(Arc::clone(&store))?,
             telegrafs: Documents::load(Arc::clone(&store))?,
             org_secrets: Documents::load(Arc::clone(&store))?,
+            remotes: Documents::load(Arc::clone(&store))?,
+            replications: Documents::load(Arc::clone(&store))?,
             store,
             writer,
             sessions: Sessions::default(),
         };
         let ids: Vec<BucketId> = catalog.state.read().buckets.keys().copied().collect();
         ids.into_iter().for_each(|id| catalog.announce(id));
+        catalog.announce_replications();
         Ok(catalog)
     }
 
@@ -351,6 +357,8 @@ impl Catalog {
         self.variables.delete_of_org(id)?;
         self.telegrafs.delete_of_org(id)?;
         self.org_secrets.delete_of_org(id)?;
+        self.replications.delete_of_org(id)?;
+        self.remotes.delete_of_org(id)?;
         buckets
             .into_iter()
             .try_for_each(|bucket| self.forget_points(bucket))
@@ -476,6 +484,7 @@ impl Catalog {
         state.buckets.remove(&id);
         state.mappings.retain(|id, _| !mappings.contains(id));
         drop(state);
+        self.delete_replications_of(&[id])?;
         self.forget_points(id)
     }
 

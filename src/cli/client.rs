@@ -2,16 +2,14 @@
 
 use super::CliError;
 use super::args::Given;
+use influxd::outgoing::{self, encoded};
 use serde_json::Value;
 use std::io::Read;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, Body, http};
 
 const DEFAULT_HOST: &str = "http://127.0.0.1:8086";
-const SYSTEM_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest error text that is shown, bytes.
 const MESSAGE_BYTES_MAX: u64 = 16 << 10;
@@ -303,41 +301,7 @@ fn token(given: &Given) -> Result<Option<String>, CliError> {
 }
 
 fn tls(given: &Given) -> Result<TlsConfig, CliError> {
-    let named = given.path("ca-certificate");
-    let path = named.as_deref().unwrap_or(Path::new(SYSTEM_CERTIFICATES));
-    let mut certificates: Vec<Certificate<'static>> = Vec::new();
-    if !given.has("skip-verify") {
-        let pem = std::fs::read(path)
-            .map_err(|error| CliError::file("can't read the certificates in", path, error))?;
-        for item in parse_pem(&pem) {
-            if let Ok(PemItem::Certificate(certificate)) = item {
-                certificates.push(certificate.to_owned());
-            }
-        }
-        if certificates.is_empty() {
-            return Err(CliError::Failed(format!(
-                "{}: no certificate in PEM form",
-                path.display()
-            )));
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .disable_verification(given.has("skip-verify"))
-        .unversioned_rustls_crypto_provider(provider)
-        .build())
-}
-
-/// Percent-encodes everything but unreserved characters.
-pub fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
+    let certificates = given.path("ca-certificate");
+    let trusted = outgoing::tls(certificates.as_deref(), given.has("skip-verify"));
+    trusted.map_err(|error| CliError::Failed(error.to_string()))
 }

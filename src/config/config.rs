@@ -18,6 +18,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub query: QueryConfig,
     pub tasks: TasksConfig,
+    pub replication: ReplicationConfig,
     pub log: LogConfig,
     /// With this the first start (no user, no org) sets itself up.
     pub setup: Option<SetupConfig>,
@@ -143,6 +144,12 @@ pub struct TasksConfig {
     pub workers: usize,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReplicationConfig {
+    /// Value of the tag `_instance_id` of points that are sent to remotes.
+    pub instance_id: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     pub level: log::LevelFilter,
@@ -188,6 +195,7 @@ pub struct Draft {
     pub memory_max_bytes: usize,
     pub query: QueryConfig,
     pub tasks: TasksConfig,
+    pub replication: ReplicationConfig,
     pub log: LogConfig,
     pub setup: SetupDraft,
     pub dev: bool,
@@ -233,6 +241,7 @@ impl Draft {
             memory_max_bytes: 0,
             query: QueryConfig::default(),
             tasks: TasksConfig::default(),
+            replication: ReplicationConfig::default(),
             log: LogConfig {
                 level: log::LevelFilter::Info,
                 format: LogFormat::Text,
@@ -261,6 +270,14 @@ impl Draft {
                 section: "storage",
                 option: "path",
                 reason,
+            });
+        }
+        let instance = self.replication.instance_id.as_deref();
+        if instance.is_some_and(|id| id.ends_with('\\')) {
+            return Err(BrokenRule {
+                section: "replication",
+                option: "instance-id",
+                reason: "must not end in a backslash, as no tag can".to_owned(),
             });
         }
         let part = |section, option, given, share| {
@@ -328,6 +345,7 @@ impl Draft {
                 ..self.query
             },
             tasks: self.tasks,
+            replication: self.replication,
             log: self.log,
             setup: self.setup.finish(self.dev)?,
             dev: self.dev,

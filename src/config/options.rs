@@ -84,6 +84,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ),
     ("query", "Bounds for queries."),
     ("tasks", "Flux that runs on a schedule."),
+    ("replication", "Sending points on to other servers."),
     (
         "log",
         "The log goes to standard error. RUST_LOG overrides the level.",
@@ -395,6 +396,15 @@ pub static OPTIONS: &[OptionDefinition] = &[
             min: 0,
             max: 64,
             set: |c, v| c.tasks.workers = saturating_usize(v),
+        },
+    },
+    OptionDefinition {
+        section: "replication",
+        name: "instance-id",
+        default: "",
+        help: "Value of the tag _instance_id, which points get when they are replicated to a remote.",
+        kind: Kind::Name {
+            set: |c, v| c.replication.instance_id = v,
         },
     },
     OptionDefinition {

@@ -137,7 +137,9 @@ impl ApiError {
                 answer.message = format!("unable to read data: {error}");
                 answer
             }
-            WriteError::Overloaded { .. } | WriteError::Unavailable(_) => {
+            WriteError::Overloaded { .. }
+            | WriteError::ReplicationFull { .. }
+            | WriteError::Unavailable(_) => {
                 Self::unavailable(error.to_string(), retry_after_seconds)
             }
         }

@@ -1,6 +1,8 @@
 //! `/metrics` in Prometheus' text format.
 
 use super::AppState;
+use crate::ingest::outbound::Loss;
+use crate::replication::ReplicationFigures;
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Data;
@@ -89,6 +91,7 @@ pub async fn metrics(state: Data<AppState>) -> HttpResponse {
     state.metrics.write(&mut out);
     write_figures(&state, &mut out);
     write_tasks(&state, &mut out);
+    write_replications(&state.replicator.figures(), &mut out);
     write_process(&state, &mut out);
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
@@ -259,6 +262,60 @@ fn write_tasks(state: &AppState, out: &mut String) {
         "Times that more runs were missed than are made up for.",
     );
     let _ = writeln!(out, "{name} {}", figures.skipped);
+}
+
+fn write_replications(replications: &[ReplicationFigures], out: &mut String) {
+    type Figure = fn(&ReplicationFigures) -> u64;
+    let all: [(&str, &str, &str, Figure); 5] = [
+        (
+            "influxd_replication_queue_bytes",
+            "gauge",
+            "Bytes that wait to be sent to the remote.",
+            |figures| figures.queue.bytes,
+        ),
+        (
+            "influxd_replication_queue_max_bytes",
+            "gauge",
+            "Bound of the replication's queue.",
+            |figures| figures.queue.max_bytes,
+        ),
+        (
+            "influxd_replication_sent_points_total",
+            "counter",
+            "Points that the remote has written.",
+            |figures| figures.status.sent_points,
+        ),
+        (
+            "influxd_replication_sent_bytes_total",
+            "counter",
+            "Line protocol that the remote has written.",
+            |figures| figures.status.sent_bytes,
+        ),
+        (
+            "influxd_replication_failed_requests_total",
+            "counter",
+            "Requests to the remote that are tried again.",
+            |figures| figures.status.failed_requests,
+        ),
+    ];
+    for (name, kind, help, figure) in all {
+        head(out, name, kind, help);
+        for one in replications {
+            let _ = writeln!(out, "{name}{{replication=\"{}\"}} {}", one.id, figure(one));
+        }
+    }
+    let name = "influxd_replication_dropped_points_total";
+    head(out, name, "counter", "Points that left the queue unsent.");
+    for one in replications {
+        for (loss, points) in Loss::ALL.iter().zip(one.queue.dropped) {
+            let reason = loss.name();
+            let _ = writeln!(
+                out,
+                "{name}{{replication=\"{}\",reason=\"{reason}\"}} {points}",
+                one.id
+            );
+        }
+    }
 }
 
 fn write_process(state: &AppState, out: &mut String) {

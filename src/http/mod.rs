@@ -33,6 +33,7 @@ use crate::engine::source::Source;
 use crate::ingest::PointWriter;
 use crate::query::memory::MemoryPool;
 use crate::query::running::RunningQueries;
+use crate::replication::Replicator;
 use crate::tasks::Tasks;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,6 +66,7 @@ pub struct AppState {
     pub catalog: Arc<Catalog>,
     pub writer: Arc<dyn PointWriter>,
     pub source: Arc<dyn Source>,
+    pub replicator: Arc<Replicator>,
     pub limits: HttpLimits,
     pub metrics: HttpMetrics,
     pub write_rate: WriteRate,
@@ -84,6 +86,7 @@ impl AppState {
         catalog: Arc<Catalog>,
         writer: Arc<dyn PointWriter>,
         source: Arc<dyn Source>,
+        replicator: Arc<Replicator>,
         limits: HttpLimits,
         write_rate: WriteRate,
         tasks: Arc<Tasks>,
@@ -95,6 +98,7 @@ impl AppState {
             catalog,
             writer,
             source,
+            replicator,
             limits,
             metrics: HttpMetrics::default(),
             write_rate,

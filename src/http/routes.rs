@@ -3,8 +3,8 @@
 use super::auth::identify;
 use super::error::ApiError;
 use super::resources::{
-    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, rejected, secrets,
-    tasks, telegrafs, users, variables,
+    authorizations, buckets, cardinality, dbrps, labels, legacy, orgs, people, rejected, remotes,
+    replications, secrets, tasks, telegrafs, users, variables,
 };
 use super::{
     AppState, BUILD, COMPATIBLE_VERSION, backup, delete as delete_points, health, metrics, query,
@@ -95,6 +95,8 @@ fn configure_v2(config: &mut ServiceConfig) {
         .configure(people::configure)
         .configure(secrets::configure)
         .configure(tasks::configure)
+        .configure(remotes::configure)
+        .configure(replications::configure)
         .configure(telegrafs::configure)
         .configure(variables::configure)
         .configure(configure_resources);
@@ -167,6 +169,8 @@ async fn links() -> HttpResponse {
         "labels": "/api/v2/labels",
         "me": "/api/v2/me",
         "orgs": "/api/v2/orgs",
+        "remotes": "/api/v2/remotes",
+        "replications": "/api/v2/replications",
         "query": {
             "self": "/api/v2/query",
             "ast": "/api/v2/query/ast",

@@ -1,8 +1,9 @@
 //! What HTTP sees of the write path.
 
+use super::outbound::QueueSettings;
 use crate::engine::source::SeriesPredicate;
 use crate::line_protocol::ParseError;
-use crate::model::{BucketId, BucketSettings, FieldType, Precision, TimeRange};
+use crate::model::{BucketId, BucketSettings, FieldType, Id, Precision, TimeRange};
 use std::future::Future;
 use std::pin::Pin;
 
@@ -25,6 +26,16 @@ pub enum WriteError {
     TooLarge {
         needed_bytes: usize,
         max_bytes: usize,
+    },
+    /// 503 + `Retry-After`: a replication's queue is full, and shall not drop anything.
+    #[error(
+        "the queue of replication {replication} is full ({queued_bytes} of {max_bytes} bytes) until its remote \
+         takes more; retry later, or raise its maxQueueSizeBytes"
+    )]
+    ReplicationFull {
+        replication: Id,
+        queued_bytes: u64,
+        max_bytes: u64,
     },
     /// 503: recovering, shutting down, or storage stopped acknowledging.
     #[error("writes are not possible now: {0}")]
@@ -105,6 +116,13 @@ pub trait PointWriter: Send + Sync {
 
     /// Forgets a bucket and deletes its points, series and schema. Blocking.
     fn delete_bucket(&self, bucket: BucketId) -> Result<(), WriteError>;
+
+    /// Tells the write path of a new or changed replication: from now on its queue gets what is written to its
+    /// bucket.
+    fn set_replication(&self, settings: QueueSettings);
+
+    /// Deletes the queue of a replication. Blocking.
+    fn delete_replication(&self, replication: Id) -> Result<(), WriteError>;
 
     /// Deletes the points that match, of all that were written before the call. Blocking.
     fn delete(

@@ -2,6 +2,7 @@
 
 use super::api::{Acknowledgement, PointWriter, RejectedSample, WriteError, WriteFigures};
 use super::housekeeping::Compaction;
+use super::outbound::{QueueSettings, Queues};
 use super::partition::owner_of;
 use super::partition::{Counters, Job, Partition};
 use super::queue::{BATCHES_MAX, Room};
@@ -17,14 +18,15 @@ use crate::engine::seal::Watermark;
 use crate::engine::shards::Shards;
 use crate::engine::source::SeriesPredicate;
 use crate::line_protocol::{ParseOptions, ParsedBatch, Parser, Reason};
-use crate::model::{BucketId, BucketSettings, Precision, TimeRange};
+use crate::model::{BucketId, BucketSettings, Id, Precision, TimeRange};
 use crate::series::fields::{FieldRegistry, SchemaScope};
 use crate::series::ids::SeriesIds;
 use crate::series::index::SeriesIndex;
 use crate::series::reader::{Progress, Reader};
 use crate::series::table::SeriesTable;
+use crate::storage::keys::{self, ReplicationKey};
 use crate::storage::space::Space;
-use crate::storage::{StorageError, Store, SyncMode, families, keys};
+use crate::storage::{StorageError, Store, SyncMode, families};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hashbrown::HashMap;
 use parking_lot::{Mutex, RwLock};
@@ -86,6 +88,7 @@ pub struct Ingest {
     /// Sequence of the last batch; held while one is handed over, so that all writers see one order.
     pub(super) order: Mutex<u64>,
     rejections: Arc<Rejections>,
+    queues: Arc<Queues>,
     counters: Arc<Counters>,
     state: RwLock<State>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -161,6 +164,7 @@ impl Ingest {
             parsers: Mutex::default(),
             order: Mutex::new(0),
             rejections: Arc::default(),
+            queues: Arc::default(),
             counters,
             state: RwLock::new(State::Recovering(0)),
             threads: Mutex::default(),
@@ -186,6 +190,25 @@ impl Ingest {
             index: Arc::clone(&self.index),
             progress: Arc::<Self>::clone(self),
         }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What is to be sent to remotes.
+    pub fn queues(&self) -> &Queues {
+        &self.queues
+    }
+
+    /// Every writer is done with all batches up to this sequence: queues have all there will be of them.
+    pub fn settled(&self) -> u64 {
+        let order = self.order.lock();
+        let unsettled = self.partitions.iter().filter_map(|partition| {
+            let done = partition.sequence.load(Ordering::Acquire);
+            (done < partition.queued_to.load(Ordering::Acquire)).then_some(done)
+        });
+        unsettled.min().unwrap_or(*order)
     }
 
     /// Why recovery failed, if it did.
@@ -255,15 +278,28 @@ impl Ingest {
             );
         }
         let mut group = self.store.group();
+        let queues = self.queues.all();
         for (partition, sequence) in &replayed.incomplete {
             group.delete(families::JOURNAL, keys::journal(*partition, *sequence));
+            for queue in &queues {
+                let key = ReplicationKey {
+                    replication: queue.id,
+                    sequence: *sequence,
+                    partition: *partition,
+                };
+                group.delete(families::REPLICATION, key.encode());
+            }
         }
         group.put(
             families::META,
             keys::META_PARTITIONS,
             self.options.writers.to_be_bytes(),
         );
-        self.store.write(group, true)
+        self.store.write(group, true)?;
+        let queued_to = self.queues.measure(&self.store)?;
+        let mut order = self.order.lock();
+        *order = order.max(queued_to);
+        Ok(())
     }
 
     /// With another number of writers a series changes its owner: everything is sealed, and the journals
@@ -330,7 +366,7 @@ impl Ingest {
                 Arc::clone(&self.rejections),
                 messages,
                 to_sealer,
-                self.partitions.len(),
+                (self.partitions.len(), Arc::clone(&self.queues)),
             );
             threads.push(spawn(format!("writer-{}", partition.number), move || {
                 writer.run()
@@ -371,6 +407,7 @@ impl Ingest {
                     break;
                 };
                 ingest.report_rejections();
+                ingest.make_space();
             }
         })?);
         Ok(())
@@ -449,6 +486,18 @@ impl Ingest {
         }
     }
 
+    /// On a full disk, replications that may drop what is oldest do so, for writes to go on.
+    fn make_space(&self) {
+        let Some(lack) = self.space.lack() else {
+            return;
+        };
+        match self.queues.shrink(&self.store) {
+            Ok(false) => {}
+            Ok(true) => log::warn!("queues of replications were made smaller: {lack}"),
+            Err(error) => log::error!("queues of replications were not made smaller: {error}"),
+        }
+    }
+
     fn parse(
         &self,
         bucket: BucketId,
@@ -486,6 +535,15 @@ impl Ingest {
         let room = self.room.reserve(batch.memory_bytes()).inspect_err(|_| {
             self.counters.overloaded.fetch_add(1, Ordering::Relaxed);
         })?;
+        let promises = self
+            .queues
+            .promise(bucket, batch.memory_bytes() as u64)
+            .map_err(|queue| WriteError::ReplicationFull {
+                replication: queue.id,
+                queued_bytes: queue.bytes(),
+                max_bytes: queue.settings().max_bytes,
+            })?;
+        let room = (room, promises);
         // Held until the batch is queued, so that a bucket's deletion comes wholly before or after it.
         let buckets = self.buckets.read();
         let settings = *buckets.get(&bucket).ok_or_else(|| unknown_bucket(bucket))?;
@@ -601,11 +659,26 @@ impl PointWriter for Ingest {
         self.parsers.lock().retain(|(owner, _)| *owner != bucket);
         self.forget_in_writers(bucket);
         self.rejections.forget_bucket(bucket);
+        let unqueued = self
+            .queues
+            .delete(&self.store, |queue| queue.bucket == bucket);
         self.fields.forget_bucket(bucket);
         self.ids.forget_bucket(bucket);
         let deleted = self.delete_stored(bucket);
         self.index.forget_bucket(bucket);
-        deleted.map_err(|error| WriteError::Unavailable(error.to_string()))
+        deleted
+            .and(unqueued)
+            .map_err(|error| WriteError::Unavailable(error.to_string()))
+    }
+
+    fn set_replication(&self, settings: QueueSettings) {
+        self.queues.set(settings);
+    }
+
+    fn delete_replication(&self, replication: Id) -> Result<(), WriteError> {
+        self.queues
+            .delete(&self.store, |queue| queue.id == replication)
+            .map_err(|error| WriteError::Unavailable(error.to_string()))
     }
 
     fn delete(

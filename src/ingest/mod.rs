@@ -15,6 +15,7 @@ pub mod front;
 pub mod housekeeping;
 pub mod journal;
 pub mod monitor;
+pub mod outbound;
 pub mod pace;
 pub mod partition;
 pub mod queue;

@@ -2,6 +2,7 @@
 
 use super::api::WriteError;
 use super::deletion::DeleteRequest;
+use super::outbound::Promises;
 use super::partition::MergeRequest;
 use super::queue::Reservation;
 use crate::line_protocol::batch::ParsedBatch;
@@ -26,7 +27,9 @@ pub struct Submission {
     starts: Vec<u32>,
     /// Points older than this are rejected; `i64::MIN` for none.
     pub oldest_kept: i64,
-    room: Mutex<Option<Reservation>>,
+    /// When it came.
+    pub accepted_ns: i64,
+    room: Mutex<Option<(Reservation, Promises)>>,
     pending: AtomicU32,
     answer: Mutex<Answer>,
 }
@@ -66,7 +69,7 @@ impl Submission {
         bucket: BucketSettings,
         batch: ParsedBatch,
         now_ns: i64,
-        room: Reservation,
+        room: (Reservation, Promises),
         sender: Option<oneshot::Sender<Result<(), WriteError>>>,
     ) -> Self {
         let (order, starts) = group_rows(&batch);
@@ -82,6 +85,7 @@ impl Submission {
             order,
             starts,
             oldest_kept,
+            accepted_ns: now_ns,
             room: Mutex::new(Some(room)),
             pending: AtomicU32::new(owners.count_ones()),
             answer: Mutex::new(Answer {

@@ -2,6 +2,8 @@
 
 use super::deletion::{DeleteRequest, Deletion, targets};
 use super::journal::EntryWriter;
+use super::outbound::entry::Names;
+use super::outbound::{Queue, Queues};
 use super::partition::owner_of;
 use super::partition::{Job, Partition};
 use super::rejected::{Reason, Rejection, Rejections};
@@ -14,7 +16,8 @@ use crate::model::{BucketId, FieldType, SeriesId, SeriesKey};
 use crate::series::fields::FieldSet;
 use crate::series::index::SeriesIndex;
 use crate::series::table::{Found, SeriesTable};
-use crate::storage::{StorageError, WriteGroup, families, keys};
+use crate::storage::keys::{self, ReplicationKey};
+use crate::storage::{StorageError, WriteGroup, families};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use hashbrown::HashMap;
 use roaring::RoaringBitmap;
@@ -41,11 +44,14 @@ pub struct Writer {
     pub to_sealer: Sender<Job>,
     /// Number of writers; a series belongs to `hash % writers`.
     pub writers: usize,
+    pub queues: Arc<Queues>,
     resolved: HashMap<(usize, usize), Resolved>,
     pieces: Vec<Piece>,
     times: Vec<i64>,
     starts: Vec<u32>,
     changed: Vec<(BucketId, SeriesId)>,
+    /// Queues that got entries in this group.
+    replicated: Vec<Arc<Queue>>,
     failures: Failures,
 }
 
@@ -95,6 +101,8 @@ enum Outcome {
 /// A series that rows are for.
 struct Target<'a> {
     bucket: BucketId,
+    /// Its place in the batch.
+    number: usize,
     key: &'a SeriesKey,
     place: usize,
 }
@@ -102,6 +110,9 @@ struct Target<'a> {
 /// Accepted rows of one series, as places in `times` and `starts`.
 struct Piece {
     submission: usize,
+    /// Places of series and layout in the batch.
+    number: usize,
+    layout: u32,
     series: SeriesId,
     columns: Arc<[ColumnIn]>,
     from: usize,
@@ -116,7 +127,7 @@ impl Writer {
         rejections: Arc<Rejections>,
         messages: Receiver<Message>,
         to_sealer: Sender<Job>,
-        writers: usize,
+        (writers, queues): (usize, Arc<Queues>),
     ) -> Self {
         Self {
             partition,
@@ -126,11 +137,13 @@ impl Writer {
             messages,
             to_sealer,
             writers,
+            queues,
             resolved: HashMap::new(),
             pieces: Vec::new(),
             times: Vec::new(),
             starts: Vec::new(),
             changed: Vec::new(),
+            replicated: Vec::new(),
             failures: Failures::default(),
         }
     }
@@ -215,6 +228,7 @@ impl Writer {
                 .sequence
                 .store(last.sequence, Ordering::Release);
         }
+        self.replicated.drain(..).for_each(|queue| queue.stir());
         // Applied before acknowledged: who hears of the acknowledgement can read the points.
         self.partition.pace.apply(submissions.len() as u64);
         let outcome = result.map_err(|error| error.to_string());
@@ -230,6 +244,10 @@ impl Writer {
     /// Decides about all points and commits what is accepted: one atomic write.
     fn commit(&mut self, submissions: &[Arc<Submission>]) -> Result<(), StorageError> {
         let store = Arc::clone(&self.partition.store);
+        let queues = Arc::clone(&self.queues);
+        // Held until the group is committed.
+        let appending = queues.appending();
+        let mut appended = Vec::new();
         let mut group = store.group();
         let mut entries = 0_u64;
         let mut bytes = 0_u64;
@@ -243,12 +261,29 @@ impl Writer {
             for piece in self.pieces.get(first_piece..).unwrap_or_default() {
                 entry.add(piece.series, &piece.columns, &self.rows(piece, submission));
             }
+            let rows = entry.rows();
             // Where other writers have a part, an empty entry tells a restart that this one was done too.
-            if entry.rows() > 0 || submission.owners.count_ones() > 1 {
+            if rows > 0 || submission.owners.count_ones() > 1 {
                 values += entry.values() as u64;
                 let value = entry.finish();
                 bytes += value.len() as u64;
                 entries += 1;
+                let queues = appending.of(submission.bucket.id);
+                if rows > 0 && !queues.is_empty() {
+                    let pieces = self.pieces.get(first_piece..).unwrap_or_default();
+                    let queued = names(submission, pieces).encode(submission.accepted_ns, &value);
+                    for queue in queues {
+                        let key = ReplicationKey {
+                            replication: queue.id,
+                            sequence: submission.sequence,
+                            partition: self.partition.number,
+                        };
+                        let size = (keys::REPLICATION_KEY_BYTES + queued.len()) as u64;
+                        queue.make_room(&store, size)?;
+                        group.put(families::REPLICATION, key.encode(), &queued);
+                        appended.push((Arc::clone(queue), key, size));
+                    }
+                }
                 group.put(
                     families::JOURNAL,
                     keys::journal(self.partition.number, submission.sequence),
@@ -260,6 +295,11 @@ impl Writer {
         if !group.is_empty() {
             store.write(group, false)?;
         }
+        for (queue, key, size) in appended {
+            queue.appended(key, size);
+            self.replicated.push(queue);
+        }
+        drop(appending);
         self.partition.journaled(entries, bytes, values);
         let counters = &self.partition.counters;
         counters
@@ -348,6 +388,7 @@ impl Writer {
             rest = tail;
             let target = Target {
                 bucket,
+                number: series,
                 key: &wanted.key,
                 place,
             };
@@ -366,10 +407,10 @@ impl Writer {
         rows: &[u32],
         group: &mut WriteGroup<'_>,
     ) -> Result<(), StorageError> {
-        let Some(layout) = submission.batch.layouts.get(layout as usize) else {
+        let Some(fields) = submission.batch.layouts.get(layout as usize) else {
             return Ok(());
         };
-        match self.resolve(target, layout, group)? {
+        match self.resolve(target, fields, group)? {
             Outcome::Columns(columns) => {
                 let from = self.times.len();
                 for row in rows
@@ -385,6 +426,8 @@ impl Writer {
                 let to = self.times.len();
                 self.pieces.push(Piece {
                     submission: number,
+                    number: target.number,
+                    layout,
                     series,
                     columns,
                     from,
@@ -699,6 +742,31 @@ impl Writer {
         // Who asked may have given up waiting.
         let _ = done.send(());
     }
+}
+
+/// What the journal's entry of these pieces names by ids.
+fn names(submission: &Submission, pieces: &[Piece]) -> Names {
+    let mut names = Names::default();
+    let mut layout = None;
+    for piece in pieces {
+        if let Some(series) = submission.batch.series.get(piece.number) {
+            names.add(piece.series, &series.key, piece.to - piece.from);
+        }
+        // Series after series has the same one.
+        let columns = (Arc::as_ptr(&piece.columns), piece.layout);
+        if layout.replace(columns) == Some(columns) {
+            continue;
+        }
+        let Some(fields) = submission.batch.layouts.get(piece.layout as usize) else {
+            continue;
+        };
+        for column in piece.columns.iter() {
+            if let Some((name, _)) = fields.fields.get(column.at as usize) {
+                names.add_field(column.field, column.field_type, name);
+            }
+        }
+    }
+    names
 }
 
 fn line_of_first(submission: &Submission, rows: &[u32]) -> Option<String> {

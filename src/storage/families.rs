@@ -94,7 +94,27 @@ pub const PAGES: Family = Family {
     postings: false,
 };
 
-pub const ALL: [Family; 7] = [META, JOURNAL, SERIES, SCHEMA, INDEX, BLOCKS, PAGES];
+/// Acknowledged batches that a remote has not confirmed yet.
+pub const REPLICATION: Family = Family {
+    index: 7,
+    name: "replication",
+    memtable_bytes: 8 * MIB,
+    files_before_compaction: 4,
+    point_lookups: false,
+    compressed: true,
+    postings: false,
+};
+
+pub const ALL: [Family; 8] = [
+    META,
+    JOURNAL,
+    SERIES,
+    SCHEMA,
+    INDEX,
+    BLOCKS,
+    PAGES,
+    REPLICATION,
+];
 /// Families whose keys all begin with a bucket.
 pub const BY_BUCKET: [Family; 5] = [SERIES, SCHEMA, INDEX, BLOCKS, PAGES];
 /// Families that hold points: their keys begin with bucket and shard.

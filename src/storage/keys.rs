@@ -17,9 +17,10 @@
 //!          bucket:8 measurement… (nothing more)                 → postings of all its series
 //! blocks   bucket:8 shard start:8 field:4 series:4 first time:8 generation:8
 //! pages    bucket:8 shard start:8 group:4 generation:8 writer:2
+//! replication  replication id:8 sequence:8 writer:2             → entry of its queue
 //! ```
 
-use crate::model::{BucketId, FieldId, FieldType, SeriesId};
+use crate::model::{BucketId, FieldId, FieldType, Id, SeriesId};
 
 pub const META_CATALOG: u8 = b'c';
 pub const META_VERSION: &[u8] = b"v";
@@ -198,6 +199,47 @@ pub fn decode_journal(key: &[u8]) -> Option<(u16, u64)> {
     }
     let partition = key.get(..2)?.try_into().ok().map(u16::from_be_bytes)?;
     Some((partition, u64_at(key, 2)?))
+}
+
+/// An entry of a replication's queue: what one writer has of one batch. The order of the members is the order
+/// of the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReplicationKey {
+    pub replication: Id,
+    pub sequence: u64,
+    pub partition: u16,
+}
+
+pub const REPLICATION_KEY_BYTES: usize = 18;
+
+impl ReplicationKey {
+    pub fn encode(&self) -> [u8; REPLICATION_KEY_BYTES] {
+        let mut key = [0; REPLICATION_KEY_BYTES];
+        let (replication, rest) = key.split_at_mut(8);
+        let (sequence, partition) = rest.split_at_mut(8);
+        replication.copy_from_slice(&self.replication.get().to_be_bytes());
+        sequence.copy_from_slice(&self.sequence.to_be_bytes());
+        partition.copy_from_slice(&self.partition.to_be_bytes());
+        key
+    }
+
+    pub fn decode(key: &[u8]) -> Option<Self> {
+        if key.len() != REPLICATION_KEY_BYTES {
+            return None;
+        }
+        Some(Self {
+            replication: Id::new(u64_at(key, 0)?)?,
+            sequence: u64_at(key, 8)?,
+            partition: key.get(16..)?.try_into().ok().map(u16::from_be_bytes)?,
+        })
+    }
+}
+
+/// First key of a replication's queue, and the first one after all of them.
+pub fn replication_queue(replication: Id) -> (Vec<u8>, Vec<u8>) {
+    let from = replication.get().to_be_bytes().to_vec();
+    let to = after_prefix(&from).unwrap_or_else(|| vec![0xff; REPLICATION_KEY_BYTES + 1]);
+    (from, to)
 }
 
 pub fn series_by_key(bucket: BucketId, series_key: &[u8]) -> Vec<u8> {
@@ -442,6 +484,10 @@ mod tests {
         fn small_keys_come_back(bucket in bucket(), partition: u16, sequence: u64, series: u32, start: i64) {
             prop_assert_eq!(decode_journal(&journal(partition, sequence)), Some((partition, sequence)));
             prop_assert_eq!(decode_series_by_id(&series_by_id(bucket, SeriesId(series))), Some(SeriesId(series)));
+            let queued = ReplicationKey { replication: bucket, sequence, partition };
+            prop_assert_eq!(ReplicationKey::decode(&queued.encode()), Some(queued));
+            let (from, to) = replication_queue(bucket);
+            prop_assert!(from.as_slice() <= queued.encode().as_slice() && queued.encode().as_slice() < to.as_slice());
             prop_assert_eq!(decode_schema_of_series(&schema_of_series(bucket, SeriesId(series))), Some((bucket, SeriesId(series))));
             let by_key = series_by_key(bucket, b"key");
             prop_assert_eq!(decode_series_by_key(&by_key), Some((bucket, b"key".as_slice())));
@@ -452,6 +498,7 @@ mod tests {
         fn bytes_of_any_kind_never_panic(bytes: Vec<u8>) {
             let _ = (BlockKey::decode(&bytes), PageKey::decode(&bytes), decode_index(&bytes), decode_schema_field(&bytes));
             let _ = (decode_journal(&bytes), decode_series_by_id(&bytes), decode_meta_shard(&bytes));
+            let _ = ReplicationKey::decode(&bytes);
         }
     }
 }

@@ -22,6 +22,8 @@ mod orgs_users;
 mod overload;
 mod query;
 mod rejections;
+mod replication;
+mod replication_peers;
 mod resources;
 mod service;
 mod setup;

@@ -304,3 +304,75 @@ fn a_restored_database_gets_an_operator_token_of_its_own() {
         401
     );
 }
+
+/// Promise: a kill at any time leaves whole backups and whole databases, also while points come in.
+#[test]
+fn kills_under_load_leave_whole_backups_and_whole_databases() {
+    let mut server = Server::builder()
+        .flag("storage-head-max-bytes", "1MiB")
+        .start();
+    let backups = place(&server);
+    let mut ledgers: Vec<Ledger> = (0..2).map(Ledger::new).collect();
+    let target = tempfile::tempdir().unwrap();
+    let path = target.path().join("db");
+    for round in 0..12 {
+        let delay = Duration::from_millis(20 + round * 17);
+        let kill_server = server.killer();
+        std::thread::scope(|scope| {
+            let (server, backups) = (&server, &backups);
+            for ledger in &mut ledgers {
+                scope.spawn(move || ledger.write_until_cut_off(server, 500));
+            }
+            let quiet = |arguments: &[&str]| {
+                let mut command = command(server, arguments);
+                command.stdout(Stdio::null()).stderr(Stdio::null());
+                command.spawn().unwrap()
+            };
+            let mut backup = quiet(&["backup", text(backups)]);
+            let mut restore = quiet(&[
+                "restore",
+                text(backups),
+                "--replace",
+                "--storage-path",
+                text(&path),
+            ]);
+            std::thread::sleep(delay);
+            // In turn the server, the backup and the restore go first; the others are in the middle of it.
+            match round % 3 {
+                0 => kill_server(),
+                1 => {
+                    backup.kill().unwrap();
+                    kill_server();
+                }
+                _ => {
+                    restore.kill().unwrap();
+                    backup.wait().unwrap();
+                    kill_server();
+                }
+            }
+            backup.wait().unwrap();
+            restore.wait().unwrap();
+        });
+        server = server.kill_and_restart();
+        if backups.join("manifests").exists() {
+            finish(anonymous(&["inspect", "backup", text(&backups)]), b"").expect(0);
+        }
+        if path.join("CURRENT").exists() {
+            // Whole, whichever of the backups it is.
+            Server::builder().flag("storage-path", text(&path)).start();
+        }
+    }
+    let points: i64 = ledgers.iter().map(Ledger::acknowledged_points).sum();
+    assert!(
+        points > 5_000,
+        "only {points} points: the test tests nothing"
+    );
+    run(&server, &["backup", text(&backups)]).expect(0);
+    let into = tempfile::tempdir().unwrap();
+    restore(&backups, &into, &[]).expect(0);
+    let restored = start(into);
+    for ledger in &ledgers {
+        ledger.check(&server);
+        ledger.check(&restored);
+    }
+}

@@ -13,6 +13,7 @@ mod backup;
 mod commands;
 mod export;
 mod import;
+mod parquet;
 mod run;
 #[path = "../support/mod.rs"]
 mod support;

@@ -13,6 +13,7 @@
 
 mod deletion;
 mod kill;
+mod replication;
 mod soak;
 mod stop;
 #[path = "../support/mod.rs"]

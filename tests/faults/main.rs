@@ -18,5 +18,6 @@ mod full;
 mod mounts;
 mod power;
 mod recover;
+mod replication;
 #[path = "../support/mod.rs"]
 mod support;

@@ -10,6 +10,8 @@
 pub mod csv;
 pub mod http;
 pub mod ledger;
+pub mod remote;
+pub mod replication;
 pub mod server;
 
 pub use csv::Rows;

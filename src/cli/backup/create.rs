@@ -2,9 +2,10 @@
 
 use super::{Directory, Entry, FORMAT, Manifest, copy_hashed, sync_directory};
 use crate::cli::args::{Definition, Given, Operands, flag, switch};
-use crate::cli::client::{Client, NOTHING, encoded, text};
+use crate::cli::client::{Client, NOTHING, text};
 use crate::cli::progress::Progress;
 use crate::cli::{CliError, interrupt, output};
+use influxd::outgoing::encoded;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{self, File};

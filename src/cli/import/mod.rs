@@ -1,8 +1,8 @@
 //! `influxd import`: files of any size, with progress, rejects and a way to go on.
 //!
 //! ```text
-//! reader thread    files → points → batches whose points are all valid
-//! senders          each sends batches until they are acknowledged
+//! reader thread    files → points → batches
+//! senders          each sends batches until they are acknowledged, without what is malformed
 //! here             takes finished batches in their order: rejects, state, progress
 //! ```
 
@@ -113,6 +113,7 @@ fn run(given: &Given) -> Result<(), CliError> {
         precision: Precision::parse_v2(precision).unwrap_or_default(),
         bucket,
         from: state.counts.position,
+        suspicious: AtomicBool::new(false),
     };
     if plan.from != Position::default() {
         output::tell(&format!("going on after {}", place(&plan, plan.from)));
@@ -123,6 +124,7 @@ fn run(given: &Given) -> Result<(), CliError> {
         org: &org,
         precision,
         create_buckets: given.has("create-buckets"),
+        plan: &plan,
         stop,
     };
     let mut work = Work {

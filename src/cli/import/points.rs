@@ -71,6 +71,37 @@ impl<R: BufRead> Points<R> {
         }
     }
 
+    /// Appends whole lines to `body` that are one point each, and says where each begins and its line. `false`
+    /// when the next line must be looked at by [`Self::next`]: near are strings, comments, blank lines or
+    /// carriage returns, or it does not fit.
+    pub fn next_plain(
+        &mut self,
+        body: &mut Vec<u8>,
+        points: &mut Vec<(usize, u64)>,
+        (bytes_max, points_max): (usize, usize),
+    ) -> io::Result<bool> {
+        if self.in_definitions || !self.pending.is_empty() {
+            return Ok(false);
+        }
+        let buffer = self.input.fill_buf()?;
+        let buffer = buffer.get(..bytes_max).unwrap_or(buffer);
+        let special = memchr::memchr3(b'"', b'#', b'\r', buffer).unwrap_or(buffer.len());
+        let plain = buffer.get(..special).unwrap_or_default();
+        let mut end = 0;
+        for line_break in memchr::memchr_iter(b'\n', plain) {
+            let is_blank = plain.get(end).is_none_or(u8::is_ascii_whitespace);
+            if is_blank || points.len() >= points_max {
+                break;
+            }
+            self.line += 1;
+            points.push((body.len() + end, self.line));
+            end = line_break + 1;
+        }
+        body.extend_from_slice(plain.get(..end).unwrap_or_default());
+        self.input.consume(end);
+        Ok(end > 0)
+    }
+
     /// Takes only the first line of a point of several for given out; the others come again.
     pub fn keep_first_line(&mut self, point: &mut Vec<u8>) {
         let lines: Vec<Vec<u8>> = point
@@ -205,6 +236,25 @@ mod tests {
             (6, "m f=\"\\\"\n\\\\\" 3"),
         ];
         assert_eq!(all(text), want.map(|(line, text)| (line, text.to_owned())));
+    }
+
+    #[test]
+    fn plain_lines_are_taken_together() {
+        let text = "a f=1\nb f=2\nc f=3\n\nd f=4\ne f=\"x\"\nf f=5";
+        let mut points = Points::new(text.as_bytes());
+        let (mut body, mut begins, mut point) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plain =
+            |points: &mut Points<_>, most| points.next_plain(&mut body, &mut begins, most).unwrap();
+        assert!(plain(&mut points, (100, 2)));
+        assert!(plain(&mut points, (100, 9)));
+        assert!(!plain(&mut points, (100, 9)), "a blank line");
+        assert_eq!(points.next(&mut point).unwrap(), Item::Point { line: 5 });
+        assert!(!plain(&mut points, (100, 9)), "a string");
+        assert_eq!(points.next(&mut point).unwrap(), Item::Point { line: 6 });
+        assert!(!plain(&mut points, (100, 9)), "no line break at the end");
+        assert_eq!(points.next(&mut point).unwrap(), Item::Point { line: 7 });
+        assert_eq!(body, b"a f=1\nb f=2\nc f=3\n");
+        assert_eq!(begins, [(0, 1), (6, 2), (12, 3)]);
     }
 
     #[test]

@@ -1,18 +1,22 @@
-//! Cuts what is read into batches whose points are all valid; the others are rejects.
+//! Cuts what is read into batches of points.
+//!
+//! Most files have no malformed line, and the server looks at each line anyway. So lines are only checked here
+//! once the server has refused a batch: then those that are malformed become rejects.
 
 use super::points::{Item, Points};
 use super::source::{self, Format};
 use super::table::Converter;
 use crate::cli::CliError;
 use crate::cli::csv::Records;
-use influxd::line_protocol::{ParseOptions, Parser, Reason};
+use influxd::line_protocol::{ParseOptions, Parser};
 use influxd::model::Precision;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-const BATCH_BYTES: usize = 1 << 20;
+/// Larger bodies cost the server a thread of their own.
+const BATCH_BYTES: usize = 7 << 18;
 const BATCH_POINTS: usize = 10_000;
 const PARSER_CACHE_BYTES: usize = 16 << 20;
 
@@ -54,6 +58,18 @@ pub struct Plan {
     pub bucket: Option<String>,
     /// Everything before this was imported before.
     pub from: Position,
+    /// The server has refused a batch.
+    pub suspicious: AtomicBool,
+}
+
+impl Plan {
+    pub fn options(&self) -> ParseOptions {
+        ParseOptions {
+            precision: self.precision,
+            default_time_ns: 0,
+            batch_max_bytes: usize::MAX,
+        }
+    }
 }
 
 pub struct Reader<'a> {
@@ -157,6 +173,9 @@ impl<'a> Reader<'a> {
         let mut points = Points::new(content);
         let mut point = Vec::new();
         loop {
+            if self.take_plain(path, &mut points)? {
+                continue;
+            }
             let item = points
                 .next(&mut point)
                 .map_err(|error| CliError::file("can't read", path, error))?;
@@ -173,7 +192,7 @@ impl<'a> Reader<'a> {
                 Item::Point { line } => {
                     // More than one line: either a string with a line break, or a quote is missing.
                     if memchr::memchr(b'\n', &point).is_some()
-                        && self.parser.parse(&point, self.options()).is_err()
+                        && self.parser.parse(&point, self.plan.options()).is_err()
                     {
                         points.keep_first_line(&mut point);
                     }
@@ -183,6 +202,28 @@ impl<'a> Reader<'a> {
                 }
             }
         }
+    }
+
+    /// Takes lines that need no look, if there are any.
+    fn take_plain(&mut self, path: &Path, points: &mut Points<impl BufRead>) -> Result<bool, Stop> {
+        if self.was_imported(points.line() + 1) {
+            return Ok(false);
+        }
+        let batch = &mut self.batch;
+        let is_first = batch.points.is_empty();
+        let room = BATCH_BYTES.saturating_sub(batch.body.len());
+        let taken = points
+            .next_plain(&mut batch.body, &mut batch.points, (room, BATCH_POINTS))
+            .map_err(|error| CliError::file("can't read", path, error))?;
+        if !taken {
+            return Ok(false);
+        }
+        batch.position.line = points.line();
+        if is_first {
+            self.batch.bucket = self.bucket(path)?;
+        }
+        self.finish_if_full()?;
+        Ok(true)
     }
 
     fn table(&mut self, path: &Path, content: impl BufRead) -> Result<(), Stop> {
@@ -220,18 +261,14 @@ impl<'a> Reader<'a> {
         self.batch.body.extend_from_slice(point);
         self.batch.body.push(b'\n');
         self.batch.position.line = last_line;
+        Ok(self.finish_if_full()?)
+    }
+
+    fn finish_if_full(&mut self) -> Result<(), Ended> {
         if self.batch.body.len() >= BATCH_BYTES || self.batch.points.len() >= BATCH_POINTS {
             self.finish()?;
         }
         Ok(())
-    }
-
-    fn options(&self) -> ParseOptions {
-        ParseOptions {
-            precision: self.plan.precision,
-            default_time_ns: 0,
-            batch_max_bytes: usize::MAX,
-        }
     }
 
     /// Gives the batch away.
@@ -239,7 +276,10 @@ impl<'a> Reader<'a> {
         if self.batch.points.is_empty() && self.batch.rejects.is_empty() {
             return Ok(());
         }
-        self.leave_out_malformed();
+        if self.plan.suspicious.load(Ordering::Relaxed) {
+            self.batch
+                .leave_out_malformed(&mut self.parser, self.plan.options());
+        }
         let next = Batch {
             number: self.batch.number + 1,
             position: self.batch.position,
@@ -251,28 +291,28 @@ impl<'a> Reader<'a> {
             false => Err(Ended),
         }
     }
-
-    fn leave_out_malformed(&mut self) {
-        let options = self.options();
-        let mut from = 0;
-        while let Some((start, _)) = self.batch.points.get(from).copied() {
-            let rest = self.batch.body.get(start..).unwrap_or_default();
-            let Err(error) = self.parser.parse(rest, options) else {
-                return;
-            };
-            let broken = self.batch.point_at(start, error.line());
-            let reason = error.reason().clone();
-            self.batch.reject(broken, &reason_text(&reason));
-            from = broken;
-        }
-    }
-}
-
-fn reason_text(reason: &Reason) -> String {
-    reason.to_string()
 }
 
 impl Batch {
+    /// A batch to be checked by whoever has no parser at hand.
+    pub fn check(&mut self, options: ParseOptions) {
+        self.leave_out_malformed(&mut Parser::new(PARSER_CACHE_BYTES), options);
+    }
+
+    fn leave_out_malformed(&mut self, parser: &mut Parser, options: ParseOptions) {
+        let mut from = 0;
+        while let Some((start, _)) = self.points.get(from).copied() {
+            let rest = self.body.get(start..).unwrap_or_default();
+            let Err(error) = parser.parse(rest, options) else {
+                return;
+            };
+            let broken = self.point_at(start, error.line());
+            let reason = error.reason().to_string();
+            self.reject(broken, &reason);
+            from = broken;
+        }
+    }
+
     /// The point that the line, counted from 1 after `start`, belongs to.
     pub fn point_at(&self, start: usize, line: usize) -> usize {
         let rest = self.body.get(start..).unwrap_or_default();

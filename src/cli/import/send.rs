@@ -1,6 +1,6 @@
 //! Sends a batch until it is acknowledged, or nothing helps.
 
-use super::reader::Batch;
+use super::reader::{Batch, Plan};
 use crate::cli::client::{Client, Content};
 use crate::cli::{CliError, output};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,6 +16,7 @@ pub struct Target<'a> {
     pub precision: &'a str,
     /// Buckets that don't exist are made.
     pub create_buckets: bool,
+    pub plan: &'a Plan,
     pub stop: &'a AtomicBool,
 }
 
@@ -36,8 +37,14 @@ impl Target<'_> {
                     message,
                     ..
                 } => {
-                    let broken = batch.point_at(0, *line);
-                    batch.reject(broken, message);
+                    // From now on the reader looks, too: where one line is malformed, there may be many.
+                    self.plan.suspicious.store(true, Ordering::Relaxed);
+                    let rejects = batch.rejects.len();
+                    batch.check(self.plan.options());
+                    if batch.rejects.len() == rejects {
+                        let broken = batch.point_at(0, *line);
+                        batch.reject(broken, message);
+                    }
                 }
                 CliError::Refused { status: 413, .. } => {
                     let Some(mut second) = batch.split() else {

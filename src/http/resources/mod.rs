@@ -11,6 +11,8 @@ pub mod legacy;
 pub mod orgs;
 pub mod people;
 pub mod rejected;
+pub mod remotes;
+pub mod replications;
 pub mod secrets;
 pub mod tasks;
 pub mod telegrafs;

@@ -1,13 +1,14 @@
-//! `influxd export`: a bucket's points as line protocol or annotated CSV.
+//! `influxd export`: a bucket's points as line protocol, annotated CSV or Parquet.
 //!
 //! One measurement after the other, in windows of time: each is one query, so neither side holds much and no
 //! query runs long. A window that is too much for a query is halved; the next ones grow again.
 
+mod parquet;
+mod text;
+
 use super::annotated::{self, Columns};
 use super::args::{Definition, Given, Operands, flag, switch};
 use super::client::Client;
-use super::line::{push_key, push_measurement, push_string};
-use super::output::csv_cell;
 use super::progress::Progress;
 use super::{CliError, flux, interrupt, output};
 use influxd::query::text::{parse_rfc3339, rfc3339};
@@ -18,10 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub const EXPORT: Definition = Definition {
     name: "export",
-    about: "Export a bucket's points as line protocol or annotated CSV.",
-    details: "`influxd import` reads both. Each field of a point is a line of its own, so that the sorted\n\
-              export of what was imported is the same bytes again. A file appears under its name when it\n\
-              is whole; one that ends in .gz or .zst is compressed.",
+    about: "Export a bucket's points as line protocol, annotated CSV or Parquet.",
+    details: "`influxd import` reads the first two. Each field of a point is a line of its own, so that the\n\
+              sorted export of what was imported is the same bytes again. A file appears under its name\n\
+              when it is whole; one that ends in .gz or .zst is compressed.\n\n\
+              Parquet has a file for each measurement, a row for each point, and columns for time\n\
+              (nanoseconds, UTC), tags and fields. --output is the directory; with one --measurement it\n\
+              is the file. A field with several types has a column for each: f_float, f_integer.",
     operands: Operands::None,
     flags: &[
         flag("bucket", "NAME", "bucket to read, else $INFLUX_BUCKET"),
@@ -36,14 +40,19 @@ pub const EXPORT: Definition = Definition {
             "first time, like 2024-01-01T00:00:00Z; else all",
         ),
         flag("stop", "TIME", "time at which it ends, without it"),
-        flag("format", "FORMAT", "lp (the default) or csv"),
-        flag("output", "FILE", "else standard output"),
+        flag("format", "FORMAT", "lp (the default), csv or parquet"),
+        flag(
+            "output",
+            "PATH",
+            "file, or directory of Parquet files; else standard output",
+        ),
         switch("quiet", "no progress"),
     ],
     remote: true,
     examples: &[
         "influxd export --bucket dev --output dev.lp.gz",
         "influxd export --bucket dev --measurement weather --start 2024-01-01T00:00:00Z --format csv",
+        "influxd export --bucket dev --format parquet --output dev-parquet",
     ],
     run,
 };
@@ -58,20 +67,25 @@ const ROWS_WANTED: u64 = 500_000;
 const TIME_FIRST: i64 = -9_223_372_036_854_775_806;
 const TIME_END: i64 = 9_223_372_036_854_775_807;
 
+/// Takes rows of one window, then is told whether the window was read to its end.
+trait Sink {
+    fn row(&mut self, columns: &Columns, cells: &[String]) -> Result<(), CliError>;
+    fn keep(&mut self) -> Result<(), CliError>;
+    /// The window comes again.
+    fn discard(&mut self);
+}
+
 struct Export<'a> {
     client: &'a Client,
     bucket: String,
-    is_csv: bool,
     range: (i64, i64),
     progress: Progress,
     rows: u64,
     stop: &'a AtomicBool,
-    /// The columns that the last row of CSV had.
-    columns: Option<Columns>,
 }
 
 fn run(given: &Given) -> Result<(), CliError> {
-    let is_csv = given.choice("format", &["lp", "csv"])? == "csv";
+    let format = given.choice("format", &["lp", "csv", "parquet"])?;
     let range = (
         time(given, "start")?.unwrap_or(TIME_FIRST),
         time(given, "stop")?.unwrap_or(TIME_END),
@@ -80,29 +94,38 @@ fn run(given: &Given) -> Result<(), CliError> {
         return Err(given.wrong("--start must be before --stop"));
     }
     let named = given.texts("measurement")?;
+    let output = given.path("output");
+    if format == "parquet" && output.is_none() {
+        return Err(given.wrong("--format parquet needs --output"));
+    }
     let client = Client::of(given)?;
     let mut export = Export {
         client: &client,
         bucket: given.bucket()?,
-        is_csv,
         range,
         progress: Progress::new("values", given.has("quiet")),
         rows: 0,
         stop: interrupt::listen(),
-        columns: None,
     };
     let measurements = if named.is_empty() {
         export.measurements()?
     } else {
-        named
+        named.clone()
     };
-    let done = match given.path("output") {
+    let done = match output {
+        Some(path) if format == "parquet" => match named.as_slice() {
+            [one] => parquet::to_file(&mut export, one, &path),
+            _ => parquet::to_directory(&mut export, &measurements, &path),
+        },
+        Some(path) => to_file(&path, |out| {
+            export.write(&measurements, &mut text::Text::new(out, format == "csv"))
+        }),
         None => {
             let mut out = BufWriter::with_capacity(1 << 18, io::stdout().lock());
-            let written = export.write(&measurements, &mut out);
+            let mut text = text::Text::new(&mut out, format == "csv");
+            let written = export.write(&measurements, &mut text);
             written.and_then(|()| out.flush().map_err(CliError::output))
         }
-        Some(path) => to_file(&path, |out| export.write(&measurements, out)),
     };
     export.progress.clear();
     done?;
@@ -128,15 +151,19 @@ fn time(given: &Given, name: &str) -> Result<Option<i64>, CliError> {
     time.map(Some).ok_or_else(wrong)
 }
 
+fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    PathBuf::from(partial)
+}
+
 /// Writes beside the file, and puts it in its place when it is whole.
 fn to_file(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
     let failed = |error| CliError::file("can't write", path, error);
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
+    let partial = partial(path);
     let file = BufWriter::with_capacity(1 << 18, File::create(&partial).map_err(failed)?);
     let extension = path.extension().and_then(|extension| extension.to_str());
     let finished = match extension {
@@ -182,13 +209,13 @@ impl Export<'_> {
         Ok(names)
     }
 
-    fn write(&mut self, measurements: &[String], out: &mut dyn Write) -> Result<(), CliError> {
+    fn write(&mut self, measurements: &[String], sink: &mut dyn Sink) -> Result<(), CliError> {
         for measurement in measurements {
             let Some((first, last)) = self.bounds(measurement)? else {
                 continue;
             };
             let end = last.saturating_add(1).min(self.range.1);
-            self.windows(measurement, first, end, out)?;
+            self.windows(measurement, first, end, sink)?;
         }
         Ok(())
     }
@@ -228,7 +255,7 @@ impl Export<'_> {
         measurement: &str,
         first: i64,
         end: i64,
-        out: &mut dyn Write,
+        sink: &mut dyn Sink,
     ) -> Result<(), CliError> {
         let mut start = first;
         let mut window = FIRST_WINDOW_NS;
@@ -239,10 +266,9 @@ impl Export<'_> {
                 return Err(CliError::Interrupted("interrupted".to_owned()));
             }
             let stop = start.saturating_add(window).min(end);
-            let mut lines = Vec::new();
-            match self.window(measurement, start, stop, &mut lines) {
+            match self.window(measurement, start, stop, sink) {
                 Ok(rows) => {
-                    out.write_all(&lines).map_err(CliError::output)?;
+                    sink.keep()?;
                     self.rows += rows;
                     start = stop;
                     if rows < ROWS_WANTED / 2 {
@@ -254,7 +280,7 @@ impl Export<'_> {
                 }
                 // Too much memory or time for one query.
                 Err(error) if may_be_too_much(&error) && window > LEAST_WINDOW_NS => {
-                    self.columns = None;
+                    sink.discard();
                     window = (window.min(stop - start) / 4).max(LEAST_WINDOW_NS);
                 }
                 Err(error) => return Err(error),
@@ -268,21 +294,14 @@ impl Export<'_> {
         measurement: &str,
         start: i64,
         stop: i64,
-        lines: &mut Vec<u8>,
+        sink: &mut dyn Sink,
     ) -> Result<u64, CliError> {
         let query = self.source(measurement, start, stop);
         let answer = self.client.flux(&query)?;
         let mut rows = 0;
-        let mut series = Series::default();
-        let is_csv = self.is_csv;
-        let shown = &mut self.columns;
         annotated::rows(self.client, answer, |columns, cells| {
             rows += 1;
-            if is_csv {
-                push_csv(columns, cells, shown, lines);
-                return Ok(());
-            }
-            series.push_line(columns, cells, lines)
+            sink.row(columns, cells)
         })?;
         Ok(rows)
     }
@@ -305,124 +324,4 @@ fn is_bound(message: &str) -> bool {
     ["memory", "time", "deadline"]
         .iter()
         .any(|word| message.contains(word))
-}
-
-/// What rows of one table have in common is made once.
-#[derive(Default)]
-struct Series {
-    columns: Columns,
-    table: String,
-    /// Measurement, tags and field name with the equals sign.
-    before_value: Vec<u8>,
-    kind: String,
-    value_at: usize,
-    time_at: usize,
-}
-
-impl Series {
-    fn push_line(
-        &mut self,
-        columns: &Columns,
-        cells: &[String],
-        out: &mut Vec<u8>,
-    ) -> Result<(), CliError> {
-        let cell = |at: usize| cells.get(at).map(String::as_str).unwrap_or_default();
-        let is_new =
-            self.before_value.is_empty() || self.table != cell(2) || self.columns != *columns;
-        if is_new {
-            self.begin(columns, cells)?;
-        }
-        let value = cell(self.value_at);
-        out.extend_from_slice(&self.before_value);
-        match self.kind.as_str() {
-            "string" => push_string(value, out),
-            "long" => {
-                out.extend_from_slice(value.as_bytes());
-                out.push(b'i');
-            }
-            "unsignedLong" => {
-                out.extend_from_slice(value.as_bytes());
-                out.push(b'u');
-            }
-            _ => out.extend_from_slice(value.as_bytes()),
-        }
-        let time = parse_rfc3339(cell(self.time_at))
-            .ok_or_else(|| CliError::Failed(format!("{:?} is no time", cell(self.time_at))))?;
-        out.extend_from_slice(format!(" {time}\n").as_bytes());
-        Ok(())
-    }
-
-    fn begin(&mut self, columns: &Columns, cells: &[String]) -> Result<(), CliError> {
-        let place = |name: &str| {
-            let missing = || CliError::Failed(format!("the answer has no column {name}"));
-            columns.position(name).ok_or_else(missing)
-        };
-        let cell = |at: usize| cells.get(at).map(String::as_str).unwrap_or_default();
-        let (measurement, field) = (place("_measurement")?, place("_field")?);
-        (self.value_at, self.time_at) = (place("_value")?, place("_time")?);
-        let kind = columns.types.get(self.value_at);
-        self.kind = kind.cloned().unwrap_or_default();
-        let own = [measurement, field, self.value_at, self.time_at];
-        let mut tags: Vec<(&str, &str)> = columns
-            .names
-            .iter()
-            .enumerate()
-            // Annotation, result and table come first.
-            .skip(3)
-            .filter(|(at, name)| !own.contains(at) && !matches!(name.as_str(), "_start" | "_stop"))
-            .map(|(at, name)| (name.as_str(), cell(at)))
-            .filter(|(_, value)| !value.is_empty())
-            .collect();
-        tags.sort_unstable();
-        let out = &mut self.before_value;
-        out.clear();
-        push_measurement(cell(measurement), out);
-        for (key, value) in tags {
-            out.push(b',');
-            push_key(key, out);
-            out.push(b'=');
-            push_key(value, out);
-        }
-        out.push(b' ');
-        push_key(cell(field), out);
-        out.push(b'=');
-        self.columns = columns.clone();
-        self.table = cell(2).to_owned();
-        Ok(())
-    }
-}
-
-/// Annotations and header again where the columns change. Which window a row was read in is no property of
-/// it, nor is the number of its table.
-fn push_csv(columns: &Columns, cells: &[String], shown: &mut Option<Columns>, out: &mut Vec<u8>) {
-    let hidden = |name: &str| matches!(name, "result" | "table" | "_start" | "_stop");
-    let places: Vec<usize> = columns
-        .names
-        .iter()
-        .enumerate()
-        .filter(|(at, name)| *at > 4 || !hidden(name))
-        .map(|(at, _)| at)
-        .collect();
-    let mut push = |label: &str, from: &mut dyn FnMut(usize) -> String| {
-        let mut line = String::from(label);
-        for at in places.iter().skip(1) {
-            line.push(',');
-            line.push_str(&csv_cell(&from(*at)));
-        }
-        line.push('\n');
-        out.extend_from_slice(line.as_bytes());
-    };
-    if shown.as_ref() != Some(columns) {
-        push("#group", &mut |at| {
-            columns.groups.get(at).copied().unwrap_or(false).to_string()
-        });
-        push("#datatype", &mut |at| {
-            columns.types.get(at).cloned().unwrap_or_default()
-        });
-        push("", &mut |at| {
-            columns.names.get(at).cloned().unwrap_or_default()
-        });
-        *shown = Some(columns.clone());
-    }
-    push("", &mut |at| cells.get(at).cloned().unwrap_or_default());
 }
