@@ -8,7 +8,7 @@ use crate::catalog::{Catalog, CatalogError, SetupRequest};
 use crate::config::{Acknowledge, Config, SchemaScope, SetupConfig, SyncMode};
 use crate::dev;
 use crate::engine::source::Source;
-use crate::http::{AppState, HttpLimits, WriteRate, configure, with_headers};
+use crate::http::{AppState, HttpLimits, Services, WriteRate, configure, with_headers};
 use crate::ingest::{Ingest, IngestOptions, PointWriter};
 use crate::notify;
 use crate::query::memory::MemoryPool;
@@ -83,15 +83,18 @@ pub fn run(config: Config) -> Result<(), ServerError> {
     let instance = config.replication.instance_id.clone();
     let replicator = Arc::new(Replicator::new(&ingest, Arc::clone(&catalog), instance));
     replicator.refresh();
-    let state = Data::new(AppState::new(
+    let services = Services {
         catalog,
         writer,
         source,
-        Arc::clone(&replicator),
-        http_limits(&config),
-        write_rate(&config),
+        replicator: Arc::clone(&replicator),
         tasks,
         query_memory,
+    };
+    let state = Data::new(AppState::new(
+        services,
+        http_limits(&config),
+        write_rate(&config),
         config.http.tls.is_some(),
     ));
     let listener = listen(config.http.bind_address)?;

@@ -81,18 +81,26 @@ pub struct AppState {
     pub tls: bool,
 }
 
+/// What lies below HTTP.
+pub struct Services {
+    pub catalog: Arc<Catalog>,
+    pub writer: Arc<dyn PointWriter>,
+    pub source: Arc<dyn Source>,
+    pub replicator: Arc<Replicator>,
+    pub tasks: Arc<Tasks>,
+    pub query_memory: Arc<MemoryPool>,
+}
+
 impl AppState {
-    pub fn new(
-        catalog: Arc<Catalog>,
-        writer: Arc<dyn PointWriter>,
-        source: Arc<dyn Source>,
-        replicator: Arc<Replicator>,
-        limits: HttpLimits,
-        write_rate: WriteRate,
-        tasks: Arc<Tasks>,
-        query_memory: Arc<MemoryPool>,
-        tls: bool,
-    ) -> Self {
+    pub fn new(services: Services, limits: HttpLimits, write_rate: WriteRate, tls: bool) -> Self {
+        let Services {
+            catalog,
+            writer,
+            source,
+            replicator,
+            tasks,
+            query_memory,
+        } = services;
         let query_slots = Arc::new(Semaphore::new(limits.query_max_concurrent.max(1)));
         Self {
             catalog,

@@ -391,7 +391,7 @@ impl Tasks {
     /// Runs of a task, the latest first.
     pub fn runs_of(&self, task: Id) -> Vec<Run> {
         let mut runs = self.runs.list(|run| run.task == task);
-        runs.sort_by(|a, b| b.number.cmp(&a.number));
+        runs.sort_by_key(|run| std::cmp::Reverse(run.number));
         runs
     }
 
