@@ -3,6 +3,7 @@
 mod clients;
 mod faults;
 mod library;
+mod mangled;
 pub mod memory;
 mod pipelines;
 mod queries;
