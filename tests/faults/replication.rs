@@ -3,7 +3,7 @@
 use crate::mounts::Mount;
 use crate::support::ledger::Ledger;
 use crate::support::replication::stopped_server;
-use crate::support::{Server, ServerBuilder, wait_for};
+use crate::support::{Server, ServerBuilder};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -43,24 +43,6 @@ fn a_full_disk_refuses_writes_and_the_remote_gets_all_the_same() {
     let hub = hub.start();
     server.wait_replicated(&id);
     ledger.check(&hub);
-    drop(server);
-    drop(mount);
-}
-
-/// With oldest-first the queue gives its space to the writes.
-#[test]
-fn on_a_full_disk_the_oldest_of_the_queue_makes_space() {
-    let directory = tempfile::tempdir().unwrap();
-    let Some(mount) = Mount::tmpfs(&directory.path().join("disk"), 192 << 20) else {
-        return;
-    };
-    let (server, id, _, mut ledger) = fill(&mount, "oldest-first");
-    wait_for("writes after the queue gave space", 90, || {
-        ledger.write_noisy_batch(&server, 10).then_some(())
-    });
-    ledger.check(&server);
-    let reason = ",reason=\"queue_full\"";
-    assert!(server.replication_metric("dropped_points_total", &id, reason) > 0);
     drop(server);
     drop(mount);
 }

@@ -299,6 +299,11 @@ impl Queue {
         self.drop_oldest(&mut state, store, Loss::Full, |dropped, _| dropped < excess)
     }
 
+    /// Whether the policy lets the oldest entries go for their space.
+    pub fn gives_space(&self) -> bool {
+        self.state.lock().settings.full_policy == FullPolicy::OldestFirst
+    }
+
     /// Drops half of what there is, for its space; only where oldest entries may be dropped.
     pub fn shrink(&self, store: &Store) -> Result<bool, StorageError> {
         let mut state = self.state.lock();

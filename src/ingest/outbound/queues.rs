@@ -125,11 +125,13 @@ impl Queues {
 
     /// Gives the space of the oldest entries back where that is allowed; `false` when there are none.
     pub fn shrink(&self, store: &Store) -> Result<bool, StorageError> {
-        let mut any = false;
+        let (mut any, mut may) = (false, false);
         for queue in self.all() {
             any |= queue.shrink(store)?;
+            may |= queue.gives_space();
         }
-        if any {
+        // Also when nothing is left to drop: a compaction before may not have found the space it needs.
+        if may {
             store.compact(families::REPLICATION, &[], &[u8::MAX; 19])?;
         }
         Ok(any)
