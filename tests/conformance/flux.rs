@@ -52,10 +52,10 @@ fn every_published_flux_file_is_read() {
 /// - `holtWinters` finds other parameters than upstream's optimiser, which stops after 100 steps;
 /// - `median(compression: 1.0)`: each value is a centroid of its own here, which is exact;
 /// - times after 2262 in CSV are refused, where upstream lets them wrap around;
-/// - `max` of strings is refused in other words; a zone's offset can't have months;
+/// - a column of nulls without a type is kept in some results of logic, as one with a type is;
 /// - `experimental/geo`, `polyline`, `internal/gen` (random numbers of Go) are not there;
 /// - names of function types in texts (`() => bool`) would need types that are inferred.
-const FLOORS: [(u64, usize); 2] = [(1, 980), (2, 850)];
+const FLOORS: [(u64, usize); 2] = [(1, 989), (2, 850)];
 /// `now()` of the published cases: 2030-01-01T00:00:00Z.
 const NOW_NS: i64 = 1_893_456_000_000_000_000;
 

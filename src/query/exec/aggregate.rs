@@ -93,14 +93,22 @@ pub fn plus(total: Value, value: Value) -> Result<Value, QueryError> {
 }
 
 /// Whether a selector can choose among values of the type.
+/// In the words that InfluxDB has for it.
+fn unordered(function: &str, selector: &str, kind: Kind) -> QueryError {
+    QueryError::Invalid(format!(
+        "{function}: invalid use of function: *universe.{selector} has no implementation for type {}",
+        kind.name()
+    ))
+}
+
 pub fn check_selector(function: Selector, kind: Kind) -> Result<(), QueryError> {
     let ordered = matches!(
         kind,
         Kind::Float | Kind::Integer | Kind::Unsigned | Kind::Time
     );
     match function {
-        Selector::Min if !ordered => Err(unsupported("min", kind)),
-        Selector::Max if !ordered => Err(unsupported("max", kind)),
+        Selector::Min if !ordered => Err(unordered("min", "MinSelector", kind)),
+        Selector::Max if !ordered => Err(unordered("max", "MaxSelector", kind)),
         _ => Ok(()),
     }
 }

@@ -25,7 +25,8 @@ pub fn read_zone(value: &Value) -> Option<Zone> {
         Some(_) => return None,
     }
     match record.get("offset") {
-        Some(Value::Duration(offset)) if offset.months == 0 => {
+        Some(Value::Duration(offset)) => {
+            zone.offset_months = offset.months;
             zone.offset_ns = offset.nanoseconds;
         }
         None => {}
